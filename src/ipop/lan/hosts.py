@@ -1,0 +1,132 @@
+"""Stock WireGuard peers as hosts on our LAN.
+
+A stock peer (a phone with the WireGuard app, a server) speaks IP and knows nothing of Ethernet. Here each gets a MAC
+address of its own, made from its key, and the node answers ARP and neighbour solicitations for the addresses that
+it may use (`allowed_ips`, WireGuard's cryptokey routing). So the LAN's devices see one more device.
+
+`handle_lan_frame` looks at the ARP and neighbour discovery of the LAN; `to_frame` turns a packet from a peer into a
+frame; what has to be asked or answered on the LAN comes out of `poll_frame`.
+"""
+
+from collections import deque
+
+from ..errors import Rejected
+from ..wire import ethernet, ip
+
+NEIGHBOUR_LIFE = 300_000  # ms
+NEIGHBOURS_MAX = 1024
+WAITING_MAX = 16  # packets that wait for a neighbour's MAC address
+_UNSPECIFIED = bytes(16)
+
+
+class Host:
+    """One stock peer: `prefixes` are (address, length) pairs."""
+
+    def __init__(self, mac, prefixes):
+        self.mac = mac
+        self.prefixes = prefixes
+
+    def owns(self, address):
+        for prefix, length in self.prefixes:
+            if ip.contains(prefix, length, address):
+                return True
+        return False
+
+
+def host_mac(crypto, public_key):
+    """A locally administered unicast MAC address that is always the same for a key."""
+    digest = crypto.sha256(b"ipop host " + public_key)
+    return bytes([digest[0] & 0xFC | 0x02]) + digest[1:6]
+
+
+class Hosts:
+    def __init__(self):
+        self._hosts = []
+        self._neighbours = {}  # address -> (MAC, when seen)
+        self._waiting = deque((), WAITING_MAX)  # (destination, frame without its destination MAC)
+        self._frames = deque((), 64)
+
+    def add(self, host):
+        self._hosts.append(host)
+
+    def remove(self, host):
+        self._hosts.remove(host)
+
+    def poll_frame(self):
+        """The next frame for the LAN, or None."""
+        return self._frames.popleft() if self._frames else None
+
+    def handle_lan_frame(self, ethertype, frame, now):
+        """An ARP or IPv6 frame (bytes) of the LAN: learns who is where, answers for our hosts."""
+        if not self._hosts:
+            return
+        if ethertype == ethernet.ARP:
+            self._handle_arp(frame, now)
+        elif ethertype == ethernet.IPV6:
+            self._handle_neighbour(frame, now)
+
+    def to_frame(self, host, mem, at, n, now):
+        """The packet of `n` bytes at `at` came from `host`: put an Ethernet header before it.
+
+        Returns the packet's own length, or 0 when it has to wait for its neighbour's MAC address. Raises Rejected."""
+        source, destination, n = ip.addresses(mem, at, n)
+        if not host.owns(source):
+            raise Rejected("not-allowed")
+        kind = ethernet.IPV4 if len(source) == 4 else ethernet.IPV6
+        mac = self._find(destination, now)
+        if mac is None:
+            self._waiting.append((destination, ethernet.header(b"", host.mac, kind) + bytes(mem[at : at + n])))
+            self._ask(host, source, destination)
+            return 0
+        mem[at - ethernet.HEADER : at] = ethernet.header(mac, host.mac, kind)
+        return n
+
+    def _find(self, address, now):
+        if ip.is_multicast(address):
+            return ip.multicast_mac(address)
+        if address == b"\xff\xff\xff\xff":
+            return ethernet.BROADCAST
+        mac, seen = self._neighbours.get(address, (None, 0))
+        return mac if mac is not None and now - seen < NEIGHBOUR_LIFE else None
+
+    def _ask(self, host, source, destination):
+        if len(destination) == 4:
+            self._frames.append(ip.arp(ip.ARP_REQUEST, host.mac, source, bytes(6), destination))
+        else:
+            self._frames.append(ip.solicitation(host.mac, source, destination))
+
+    def _learn(self, address, mac, now):
+        if address not in self._neighbours and len(self._neighbours) >= NEIGHBOURS_MAX:
+            self._neighbours.clear()
+        self._neighbours[address] = (mac, now)
+        for _ in range(len(self._waiting)):
+            destination, rest = self._waiting.popleft()
+            if destination == address:
+                self._frames.append(mac + rest)
+            else:
+                self._waiting.append((destination, rest))
+
+    def _handle_arp(self, frame, now):
+        parsed = ip.parse_arp(frame)
+        if parsed is None:
+            return
+        operation, mac, sender, target = parsed
+        if sender != bytes(4):
+            self._learn(sender, mac, now)
+        if operation == ip.ARP_REQUEST and sender != target:
+            for host in self._hosts:
+                if host.owns(target):
+                    self._frames.append(ip.arp(ip.ARP_REPLY, host.mac, target, mac, sender))
+
+    def _handle_neighbour(self, frame, now):
+        parsed = ip.parse_neighbour(frame)
+        if parsed is None:
+            return
+        kind, source, target, mac = parsed
+        if mac is None or source == _UNSPECIFIED:  # somebody checks that its own address is free
+            return
+        self._learn(source if kind == ip.SOLICITATION else target, mac, now)
+        if kind == ip.SOLICITATION:
+            for host in self._hosts:
+                if host.owns(target):
+                    self._frames.append(ip.advertisement(host.mac, target, mac, source))

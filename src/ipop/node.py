@@ -1,0 +1,467 @@
+"""A member of the group: the tunnel, the switch and the paths put together. No clock, no socket, no file.
+
+    LAN frames   -> handle_frames    -> datagrams, in place, or poll_transmit for what is rare (floods, handshakes)
+    datagrams    -> handle_datagrams -> LAN frames, in place, or poll_frame for what is rare (ARP answers)
+    the time     -> handle_timeout, poll_timeout
+    and out come events (poll_event) and counters (`dropped`).
+
+Frames and datagrams come in batches, one batch for each turn of the loop. Whatever is not let through ends in one
+place, `_drop`, under one word.
+"""
+
+from collections import deque, namedtuple
+
+from .deadlines import Deadlines
+from .errors import Rejected
+from .lan.hosts import Host, Hosts, host_mac
+from .lan.switch import FLOOD, LAN, Switch
+from .overlay.paths import Paths
+from .wg import messages
+from .wg.peer import ELSEWHERE, GAVE_UP, SESSION, SILENT
+from .wg.timestamps import Timestamps
+from .wg.tunnel import Tunnel
+from .wire import ethernet, ip, payload
+from .wire.batch import Batch
+
+AGE_EVERY = 60_000  # ms between two clean-ups of the tables
+FRAMES_MAX = 64
+
+# endpoint: (ip, port) or None; preshared_key: 32 bytes or None; suite "sha256" or "blake2s" (a stock WireGuard peer);
+# allowed_ips: (packed address, prefix length) pairs, for a stock peer; keepalive in seconds, 0 is off
+PeerConfig = namedtuple(
+    "PeerConfig", ("name", "public_key", "endpoint", "preshared_key", "suite", "allowed_ips", "keepalive")
+)
+
+# what the node tells the shell; `addr` is where the peer is, `token` and `rtt` (ms) belong to an answered ping
+NodeEvent = namedtuple("NodeEvent", ("kind", "name", "addr", "token", "rtt"))
+CONNECTED, LOST, MOVED, ANSWERED = "connected", "lost", "moved", "answered"
+
+
+class _NodeLink:
+    """The way to one of our own nodes: Ethernet frames."""
+
+    def __init__(self, config, peer):
+        self.config = config
+        self.peer = peer
+        self.release = None  # what it runs, from its HELLO
+        self.rtt = None  # ms, smoothed
+
+    def wrap(self, mem, at, n):
+        """Make the frame of `n` bytes at `at` what the tunnel carries: (start, length)."""
+        payload.write_header(mem, at - payload.HEADER, payload.FRAME, n)
+        return at - payload.HEADER, n + payload.HEADER
+
+
+class _HostLink:
+    """The way to a stock WireGuard peer: IP packets."""
+
+    release = None
+    rtt = None
+
+    def __init__(self, config, peer, host):
+        self.config = config
+        self.peer = peer
+        self.host = host
+
+    def wrap(self, mem, at, n):
+        if ethernet.ethertype(mem, at) not in (ethernet.IPV4, ethernet.IPV6):
+            raise Rejected("not-ip")
+        return at + ethernet.HEADER, n - ethernet.HEADER
+
+
+class Node:
+    """`private_key` is 32 bytes, `crypto` a port's; `wall` (ms since 1970) is the clock at `now`, `mark` the last one kept.
+
+    `release` is told to the others. Times are ms on a clock that never goes back."""
+
+    def __init__(self, private_key, crypto, wall, mark, now, release):
+        self.dropped = {}
+        self.frames_in = self.frames_out = self.bytes_in = self.bytes_out = 0
+        self.timestamps = Timestamps(wall, mark, now)
+        self._crypto = crypto
+        self._deadlines = Deadlines()
+        self._tunnel = Tunnel(
+            private_key, crypto, self.timestamps, self._deadlines, payload.hello(release), self._drop, now
+        )
+        self._switch = Switch()
+        self._hosts = Hosts()
+        self._paths = Paths(crypto)
+        self._links = {}  # public key -> link
+        self._node_links = []  # those that floods go to
+        self._host_links = {}  # MAC -> link
+        self._events = deque((), FRAMES_MAX)
+        self._age_at = now + AGE_EVERY
+        self._single = Batch(crypto.pointer, 1, messages.TRANSPORT_MAX + 1)
+
+    @property
+    def public_key(self):
+        return self._tunnel.public_key
+
+    # --- who the peers are
+
+    def configure(self, peers, now):
+        """Make `peers` (PeerConfig) the peers. Who stays keeps its sessions, whatever else changes."""
+        wanted = {config.public_key: config for config in peers}
+        for key in [key for key in self._links if key not in wanted]:
+            self._remove(self._links[key])
+        for key, config in wanted.items():
+            link = self._links.get(key)
+            if link is not None and self._must_start_over(link.config, config):
+                self._remove(link)
+                link = None
+            if link is None:
+                self._add(config, now)
+            else:
+                self._change(link, config, now)
+        self._drain(now)
+
+    def set_endpoint(self, public_key, addr, now):
+        """Where a peer might be (a resolved name, an old address): tried unless it is connected."""
+        link = self._links.get(public_key)
+        if link is not None and link.peer.endpoint != addr and not link.peer.is_connected(now):
+            link.peer.move_to(addr)
+            link.peer.initiate(now)
+
+    def set_clock(self, wall, now):
+        """What the wall clock says at `now`."""
+        self.timestamps.set_clock(wall, now)
+
+    def _must_start_over(self, old, new):
+        return old.preshared_key != new.preshared_key or old.suite != new.suite
+
+    def _add(self, config, now):
+        peer = self._tunnel.add_peer(
+            config.public_key,
+            config.suite,
+            config.preshared_key,
+            config.endpoint,
+            config.keepalive * 1000,
+            now,
+        )
+        if peer.is_ours:
+            link = _NodeLink(config, peer)
+            self._node_links.append(link)
+        else:
+            host = Host(host_mac(self._crypto, config.public_key), config.allowed_ips)
+            link = _HostLink(config, peer, host)
+            self._hosts.add(host)
+            self._host_links[host.mac] = link
+        peer.context = link
+        self._links[config.public_key] = link
+
+    def _change(self, link, config, now):
+        old, link.config = link.config, config
+        if config.endpoint is not None and config.endpoint != old.endpoint:
+            link.peer.move_to(config.endpoint)
+            link.peer.initiate(now)
+        if config.keepalive != old.keepalive:
+            link.peer.set_keepalive(config.keepalive * 1000, now)
+        if not link.peer.is_ours:
+            link.host.prefixes = config.allowed_ips
+
+    def _remove(self, link):
+        self._tunnel.remove_peer(link.peer)
+        self._switch.forget_port(link)
+        self._paths.forget_peer(link.peer)
+        del self._links[link.config.public_key]
+        if link.peer.is_ours:
+            self._node_links.remove(link)
+        else:
+            self._hosts.remove(link.host)
+            del self._host_links[link.host.mac]
+
+    # --- from the LAN
+
+    def handle_frames(self, batch, now):
+        """Ethernet frames of the LAN. On return each slot is a datagram for `addr`, or has length 0."""
+        length = batch.length
+        for i in range(batch.count):
+            try:
+                length[i] = self._send_frame(batch, i, now)
+            except Rejected as rejected:
+                length[i] = 0
+                self._drop(rejected.reason)
+        self._drain(now)
+
+    def handle_frame(self, frame, now):
+        """One frame (bytes); its datagrams come out of `poll_transmit`."""
+        batch = self._single
+        batch.clear()
+        batch.put(frame)
+        self.handle_frames(batch, now)
+        if batch.length[0]:
+            self._tunnel.transmit(batch.packet(0), batch.addr[0])
+
+    def _send_frame(self, batch, i, now):
+        mem = batch.mem
+        at = batch.start[i]
+        n = batch.length[i]
+        if n < ethernet.HEADER or n > ethernet.FRAME_MAX:
+            raise Rejected("bad-frame")
+        destination = bytes(mem[at : at + 6])
+        if self._host_links:
+            kind = ethernet.ethertype(mem, at)
+            if kind == ethernet.ARP or kind == ethernet.IPV6:
+                self._hosts.handle_lan_frame(kind, bytes(mem[at : at + n]), now)
+        port = self._switch.handle_lan_frame(destination, bytes(mem[at + 6 : at + 12]), now)
+        if destination in self._host_links:
+            port = self._host_links[destination]
+        if port is FLOOD:
+            self._flood(mem, at, n, now)
+            return 0
+        if port is LAN:
+            raise Rejected("stays-local")
+        at, n = port.wrap(mem, at, n)
+        self.frames_out += 1
+        self.bytes_out += n
+        peer = port.peer
+        session = peer.session_to_send(now)
+        if session is None:
+            peer.stage(mem[at : at + n], now)
+            return 0
+        size = session.seal(mem, batch.ptr, at, n)
+        batch.start[i] = at - messages.TRANSPORT_HEADER
+        batch.addr[i] = peer.endpoint
+        peer.sent(now, size)
+        return size
+
+    def _flood(self, mem, at, n, now):
+        start = at - payload.HEADER
+        payload.write_header(mem, start, payload.FRAME, n)
+        frame = bytes(mem[start : at + n])
+        for link in self._node_links:
+            link.peer.send(frame, now)
+            self.frames_out += 1
+            self.bytes_out += n
+
+    # --- from the internet
+
+    def handle_datagrams(self, batch, now):
+        """Datagrams from `addr`. On return each slot is an Ethernet frame for the LAN, or has length 0."""
+        length = batch.length
+        for i in range(batch.count):
+            try:
+                length[i] = self._open_datagram(batch, i, now)
+            except Rejected as rejected:
+                length[i] = 0
+                self._drop(rejected.reason)
+        self._drain(now)
+
+    def handle_datagram(self, data, addr, now):
+        """One datagram (bytes): returns the frame (bytes) that it carried, or None."""
+        batch = self._single
+        batch.clear()
+        batch.put(data, addr)
+        self.handle_datagrams(batch, now)
+        return batch.packet(0) if batch.length[0] else None
+
+    def _open_datagram(self, batch, i, now):
+        mem = batch.mem
+        at = batch.start[i]
+        n = batch.length[i]
+        addr = batch.addr[i]
+        if n == 0 or mem[at] != messages.TRANSPORT:
+            self._tunnel.handle_datagram(bytes(mem[at : at + n]), addr, now)
+            return 0
+        session = self._tunnel.find_session(mem, at, n, addr, now)
+        length = session.open(mem, batch.ptr, at, n)
+        peer = session.peer
+        peer.received(session, length, n, addr, now)
+        if length == 0:
+            return 0
+        at += messages.TRANSPORT_HEADER
+        link = peer.context
+        if not peer.is_ours:
+            length = self._packet_from_host(link, mem, at, length, now)
+            at -= ethernet.HEADER
+        elif mem[at] == payload.FRAME:
+            length = self._frame_from_node(link, mem, at, length, now)
+            at += payload.HEADER
+        elif mem[at] == payload.CONTROL:
+            size = payload.content_length(mem, at, length)
+            at += payload.HEADER
+            self._handle_control(link, mem[at - 3], bytes(mem[at : at + size]), addr, now)
+            return 0
+        else:
+            raise Rejected("unknown-payload")
+        if length:
+            self.frames_in += 1
+            self.bytes_in += length
+        batch.start[i] = at
+        return length
+
+    def _frame_from_node(self, link, mem, at, n, now):
+        n = payload.content_length(mem, at, n)
+        if n < ethernet.HEADER or n > ethernet.FRAME_MAX:
+            raise Rejected("bad-frame")
+        at += payload.HEADER
+        self._switch.handle_peer_frame(bytes(mem[at : at + 6]), bytes(mem[at + 6 : at + 12]), link, now)
+        return n
+
+    def _packet_from_host(self, link, mem, at, n, now):
+        if ip.version(mem, at) not in (4, 6):
+            raise Rejected("unknown-payload")
+        n = self._hosts.to_frame(link.host, mem, at, n, now)
+        return n + ethernet.HEADER if n else 0
+
+    def _handle_control(self, link, kind, content, addr, now):
+        handler = _CONTROLS.get(kind)
+        if handler is None:
+            raise Rejected("unknown-control")
+        handler(self, link, content, addr, now)
+
+    def _handle_hello(self, link, content, addr, now):
+        _, _, link.release = payload.parse_hello(content)
+
+    def _handle_ping(self, link, content, addr, now):
+        # back to where it came from: that path is what is being asked about
+        link.peer.send(payload.control(payload.PONG, content), now, wants_answer=False, addr=addr)
+
+    def _handle_pong(self, link, content, addr, now):
+        probe = self._paths.finish(link.peer, content, addr, now)
+        if probe is None:
+            raise Rejected("unexpected-pong")
+        rtt = now - probe.sent_at
+        link.rtt = rtt if link.rtt is None else (7 * link.rtt + rtt) / 8
+        if addr != link.peer.endpoint:
+            link.peer.move_to(addr)
+            self._tell(MOVED, link)
+        if probe.token is not None:
+            self._events.append(NodeEvent(ANSWERED, link.config.name, addr, probe.token, rtt))
+
+    # --- paths
+
+    def ping(self, public_key, token, now):
+        """Ask one of our own nodes for an answer, which comes as an ANSWERED event with `token`.
+
+        Returns None, or why it can't be asked: one word of `no-such-peer`, `not-ours`, `no-endpoint`, `busy`."""
+        link = self._links.get(public_key)
+        if link is None:
+            return "no-such-peer"
+        if not link.peer.is_ours:
+            return "not-ours"
+        if link.peer.endpoint is None:
+            return "no-endpoint"
+        if not self._probe(link.peer, link.peer.endpoint, now, token):
+            return "busy"
+        return None
+
+    def _probe(self, peer, addr, now, token=None):
+        nonce = self._paths.begin(peer, addr, now, token)
+        if nonce is not None:
+            peer.send(payload.control(payload.PING, nonce), now, addr=addr)
+        return nonce is not None
+
+    def _drain(self, now):
+        """What the tunnel had to tell."""
+        event = self._tunnel.poll_event()
+        while event is not None:
+            _EVENTS[event.kind](self, event.peer, event.addr, now)
+            event = self._tunnel.poll_event()
+
+    def _on_session(self, peer, addr, now):
+        self._tell(CONNECTED, peer.context)
+
+    def _on_silent(self, peer, addr, now):
+        self._probe(peer, peer.endpoint, now)
+
+    def _on_elsewhere(self, peer, addr, now):
+        self._probe(peer, addr, now)
+
+    def _on_gave_up(self, peer, addr, now):
+        self._tell(LOST, peer.context)
+
+    def _tell(self, kind, link):
+        self._events.append(NodeEvent(kind, link.config.name, link.peer.endpoint, None, None))
+
+    # --- time, and what has to go out
+
+    def handle_timeout(self, now):
+        self._deadlines.handle_timeout(now)
+        if now >= self._age_at:
+            self._age_at = now + AGE_EVERY
+            self._switch.age(now)
+            self._paths.expire(now)
+        self._drain(now)
+
+    def poll_timeout(self):
+        """When `handle_timeout` has to be called next (ms)."""
+        when = self._deadlines.poll_timeout()
+        return self._age_at if when is None else min(when, self._age_at)
+
+    def poll_transmit(self):
+        """The next (datagram, address) of the queue, or None."""
+        return self._tunnel.poll_transmit()
+
+    def poll_frame(self):
+        """The next frame (bytes) for the LAN that was not in a batch, or None."""
+        return self._hosts.poll_frame()
+
+    def poll_event(self):
+        """The next NodeEvent, or None."""
+        return self._events.popleft() if self._events else None
+
+    def _drop(self, reason):
+        self.dropped[reason] = self.dropped.get(reason, 0) + 1
+
+    # --- what can be seen from outside
+
+    def endpoints(self):
+        """Where each peer was last reached: {public key: address}."""
+        return {key: link.peer.endpoint for key, link in self._links.items() if link.peer.endpoint is not None}
+
+    def status(self, now):
+        """The node in figures."""
+        connected = [link for link in self._links.values() if link.peer.is_connected(now)]
+        return {
+            "peers": {"configured": len(self._links), "connected": len(connected)},
+            "traffic": {
+                "frames_in": self.frames_in,
+                "frames_out": self.frames_out,
+                "bytes_in": self.bytes_in,
+                "bytes_out": self.bytes_out,
+            },
+            "devices": len(self._switch.devices()),
+            "dropped": dict(self.dropped),
+        }
+
+    def peers(self, now):
+        """Each peer in figures; times are ms ago."""
+        return [self._peer_status(link, now) for link in self._links.values()]
+
+    def _peer_status(self, link, now):
+        peer = link.peer
+        return {
+            "name": link.config.name,
+            "public_key": link.config.public_key,
+            "suite": peer.suite.name,
+            "state": self._state(peer, now),
+            "endpoint": peer.endpoint,
+            "rtt_ms": link.rtt,
+            "heard_ms": None if peer.heard_at is None else now - peer.heard_at,
+            "handshake_ms": None if peer.handshake_at is None else now - peer.handshake_at,
+            "bytes_in": peer.bytes_in,
+            "bytes_out": peer.bytes_out,
+            "release": link.release,
+        }
+
+    def _state(self, peer, now):
+        if peer.is_connected(now):
+            return "connected"
+        if peer.endpoint is None:
+            return "no-endpoint"
+        return "connecting" if peer.is_calling else "idle"
+
+
+_CONTROLS = {
+    payload.HELLO: Node._handle_hello,
+    payload.PING: Node._handle_ping,
+    payload.PONG: Node._handle_pong,
+}
+
+_EVENTS = {
+    SESSION: Node._on_session,
+    SILENT: Node._on_silent,
+    ELSEWHERE: Node._on_elsewhere,
+    GAVE_UP: Node._on_gave_up,
+}

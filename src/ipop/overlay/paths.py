@@ -1,0 +1,55 @@
+"""The ways to our own nodes: an address is used only after a nonce sent there, inside the session, came back from there.
+
+A packet from a new source proves who made it, not who sent it: whoever withholds a datagram can send it from anywhere.
+So a new source is asked for its nonce and nothing more. The same question, put to the address in use, tells whether a
+silent peer is still there and how long a packet takes.
+"""
+
+from collections import namedtuple
+
+PROBE_LIFE = 10_000  # ms in which an answer counts
+PROBES_MAX = 256
+PROBE_GAP = 500  # ms between two probes of one address that nobody asked for
+NONCE = 8  # bytes
+
+Probe = namedtuple("Probe", ("peer", "addr", "sent_at", "token"))
+
+
+class Paths:
+    """Which probes are under way. The caller sends them and says what came back."""
+
+    def __init__(self, crypto):
+        self._random = crypto.random
+        self._probes = {}  # nonce -> Probe
+
+    def begin(self, peer, addr, now, token=None):
+        """The nonce (8 bytes) to send to `addr`, or None when that was asked just now or too much is under way.
+
+        A `token` comes back with the answer; with one, the question is always put."""
+        if token is None:
+            for probe in self._probes.values():
+                if probe.peer is peer and probe.addr == addr and now - probe.sent_at < PROBE_GAP:
+                    return None
+        if len(self._probes) >= PROBES_MAX:
+            self.expire(now)
+            if len(self._probes) >= PROBES_MAX:
+                return None
+        nonce = self._random(NONCE)
+        self._probes[nonce] = Probe(peer, addr, now, token)
+        return nonce
+
+    def finish(self, peer, nonce, addr, now):
+        """The Probe that this answer from `addr` is for, or None."""
+        probe = self._probes.get(nonce)
+        if probe is None or probe.peer is not peer or probe.addr != addr or now - probe.sent_at > PROBE_LIFE:
+            return None
+        del self._probes[nonce]
+        return probe
+
+    def forget_peer(self, peer):
+        for nonce in [nonce for nonce, probe in self._probes.items() if probe.peer is peer]:
+            del self._probes[nonce]
+
+    def expire(self, now):
+        for nonce in [n for n, probe in self._probes.items() if now - probe.sent_at > PROBE_LIFE]:
+            del self._probes[nonce]

@@ -1,0 +1,395 @@
+"""One peer of the tunnel: its handshakes, its sessions, and the timers of the whitepaper (section 6).
+
+The packet path stores a few times and arms a timer at most once per change of direction. All else happens in
+`handle_timeout`, from a table: a timer looks whether what it waits for has come meanwhile, then acts or waits on.
+
+Towards our own nodes (the SHA-256 suite) three things are quicker than WireGuard's:
+- the first retries of an initiation come after 0.5, 1 and 2 s instead of 5;
+- a second of silence after something that wants an answer is told (`SILENT`), so that the paths are probed, and half
+  a second more of it starts a handshake: a peer that was restarted is back before a person notices;
+- a responder rekeys too, 30 s later than an initiator would, in case the initiator only ever listens.
+"""
+
+from collections import deque
+
+from ..errors import Rejected
+from . import messages
+from .cookie import CookieJar
+from .noise import Initiator
+from .session import REJECT_AFTER_TIME, REKEY_AFTER_TIME, Session
+
+# whitepaper section 6.1, ms
+REKEY_TIMEOUT = 5_000
+REKEY_ATTEMPT_TIME = 90_000
+KEEPALIVE_TIMEOUT = 10_000
+REKEY_ON_RECEIVE = REJECT_AFTER_TIME - KEEPALIVE_TIMEOUT - REKEY_TIMEOUT
+FORGET_AFTER_TIME = 3 * REJECT_AFTER_TIME
+INITIATION_GAP = 20  # a peer that initiates more often than this is flooding
+
+# ours, ms
+QUICK_RETRIES = (500, 1_000, 2_000)
+SILENCE = 1_000
+SILENCE_REKEY = 500
+RESPONDER_GRACE = 30_000
+RESYNC_GAP = 5_000
+
+PROLOGUE = b"WireGuard v1 zx2c4 Jason@zx2c4.com"
+STAGED_MAX = 32  # packets that wait for a session; the oldest goes first
+
+# what a peer tells the node, through the tunnel's events
+SESSION = "session"  # a session can be sent on
+SILENT = "silent"  # something wants an answer and a second has passed
+GAVE_UP = "gave-up"  # no handshake in 90 s
+ELSEWHERE = "elsewhere"  # one of our own nodes was heard from an address that isn't its endpoint
+
+
+class _Attempt:
+    """A handshake that we have begun and that has not been answered."""
+
+    def __init__(self, noise, index):
+        self.noise = noise
+        self.index = index
+
+
+class Peer:
+    """Made by `Tunnel.add_peer`. `tunnel` gives it indices, randomness, timestamps, a way out and a place for events."""
+
+    def __init__(self, tunnel, suite, public_key, psk):
+        self.tunnel = tunnel
+        self.suite = suite
+        self.public_key = public_key
+        self.psk = psk
+        self.keepalive = 0
+        self.endpoint = None
+        self.is_ours = suite.header != 0
+        self.context = None  # the node's own, to find its things again
+
+        self.current = None  # the session we send on
+        self.previous = None  # the one before, still received on
+        self.next = None  # one that the other side began and has not confirmed yet
+
+        self.heard_at = None
+        self.handshake_at = None
+        self.bytes_in = 0
+        self.bytes_out = 0
+
+        self._attempt = None
+        self._attempt_since = 0
+        self._attempts = 0
+        self._last_initiation_sent = None
+        self._last_initiation_heard = None
+        self._last_resync = None
+        self._last_timestamp = bytes(12)
+        self._staged = deque((), STAGED_MAX)
+        self._jar = CookieJar(suite, tunnel.crypto, public_key)
+
+        self._asked_since = None  # the first packet since we last heard that wants an answer
+        self._owed_since = None  # the first packet with content since we last sent
+        self._sent_at = None
+        self._timers = {}
+        self.wake_at = None
+
+    # --- sending
+
+    def session_to_send(self, now):
+        """The session to seal with, or None; then `stage` the packet and a handshake will see to it."""
+        session = self.current
+        return session if session is not None and session.is_usable(now) else None
+
+    def sent(self, now, size, wants_answer=True):
+        """A transport message of `size` bytes was sealed with the current session and is on its way."""
+        self.bytes_out += size
+        self._sent_at = now
+        self._owed_since = None
+        if wants_answer and self._asked_since is None:
+            self._asked_since = now
+            self._arm("silence", now + (SILENCE if self.is_ours else KEEPALIVE_TIMEOUT + REKEY_TIMEOUT))
+        session = self.current
+        age = now - session.created
+        if age >= REKEY_AFTER_TIME and (
+            session.initiator or self.is_ours and age >= REKEY_AFTER_TIME + RESPONDER_GRACE
+        ):
+            self.initiate(now)
+
+    def send(self, payload, now, wants_answer=True, addr=None):
+        """Seal and queue a packet (bytes), to `addr` or else the endpoint; without a session it waits for one."""
+        session = self.session_to_send(now)
+        if session is None:
+            self.stage(payload, now)
+            return
+        datagram = session.seal_bytes(payload)
+        self.tunnel.transmit(datagram, addr or self.endpoint)
+        self.sent(now, len(datagram), wants_answer)
+
+    def stage(self, payload, now):
+        """Keep a packet until there is a session, and begin a handshake for it."""
+        if self.endpoint is None:
+            self.tunnel.count("no-endpoint")
+            return
+        if len(self._staged) == STAGED_MAX:
+            self.tunnel.count("staged-full")
+            self._staged.popleft()
+        self._staged.append(bytes(payload))
+        self.initiate(now)
+
+    def initiate(self, now):
+        """Begin a handshake, unless one is under way or there is nowhere to send it."""
+        if self._attempt is not None or self.endpoint is None:
+            return
+        gap = QUICK_RETRIES[0] if self.is_ours else REKEY_TIMEOUT
+        if self._last_initiation_sent is not None and now - self._last_initiation_sent < gap:
+            self._arm("retry", self._last_initiation_sent + gap)
+            return
+        self._attempt_since = now
+        self._attempts = 0
+        self._send_initiation(now)
+
+    def resync(self, now):
+        """Its endpoint uses a session that we don't have: call it, but don't let a stranger make us do so often."""
+        if self._last_resync is None or now - self._last_resync >= RESYNC_GAP:
+            self._last_resync = now
+            self.initiate(now)
+
+    def _send_initiation(self, now):
+        tunnel = self.tunnel
+        self._drop_attempt()
+        noise = Initiator(self.suite, tunnel.crypto, tunnel.private_key, self.public_key, self.psk, PROLOGUE)
+        message = noise.write(tunnel.crypto.random(32), tunnel.timestamps.next(now))
+        self._attempt = _Attempt(noise, tunnel.claim_index(self))
+        data = self._jar.sign(messages.initiation(self.suite, self._attempt.index, message), now)
+        tunnel.transmit(data, self.endpoint)
+        self._last_initiation_sent = now
+        quick = QUICK_RETRIES if self.is_ours else ()
+        if self._attempts < len(quick):
+            gap = quick[self._attempts]
+        else:
+            gap = REKEY_TIMEOUT + tunnel.jitter()
+        self._attempts += 1
+        self._timers["retry"] = now + gap
+        tunnel.deadlines.wake(self, self._timers["retry"])
+
+    def _drop_attempt(self):
+        if self._attempt is not None:
+            self.tunnel.release_index(self._attempt.index)
+            self._attempt = None
+
+    # --- what comes in
+
+    def handle_initiation(self, sender, timestamp, noise, addr, now):
+        """An initiation which proved to come from this peer. Answers it, or raises Rejected."""
+        if timestamp <= self._last_timestamp:
+            raise Rejected("replayed-initiation")
+        if self._last_initiation_heard is not None and now - self._last_initiation_heard < INITIATION_GAP:
+            raise Rejected("flood")
+        tunnel = self.tunnel
+        self._last_timestamp = timestamp
+        self._last_initiation_heard = now
+        if self._attempt is not None and self.is_ours and self.public_key > tunnel.public_key:
+            # both began at once: the one with the higher key leads, so that both end up with the same session
+            self._end_attempt()
+        message, sending, receiving = noise.write(tunnel.crypto.random(32), self.psk, b"")
+        index = tunnel.claim_index(self)
+        session = Session(tunnel.crypto, self.suite, self, index, sender, sending, receiving, False, now)
+        session.answered_to = addr
+        tunnel.add_session(session)
+        self._retire("next")
+        self.next = session
+        self._arm("forget", now + FORGET_AFTER_TIME)
+        data = self._jar.sign(messages.response(self.suite, index, sender, message), now)
+        tunnel.transmit(data, addr)
+        if self.endpoint is None or not self.is_ours:
+            self.move_to(addr)
+
+    def handle_response(self, sender, receiver, message, addr, now):
+        """The answer to our initiation, or Rejected. What was staged goes out; without it an empty packet confirms."""
+        attempt = self._attempt
+        if attempt is None or attempt.index != receiver:
+            raise Rejected("unexpected-response")
+        payload, sending, receiving = attempt.noise.read(message)
+        if payload:
+            raise Rejected("bad-handshake")
+        self._attempt = None  # its index goes over to the session
+        self._end_attempt()
+        session = Session(
+            self.tunnel.crypto, self.suite, self, receiver, sender, sending, receiving, True, now
+        )
+        self.tunnel.add_session(session)
+        self._retire("previous")
+        if self.next is not None:
+            self.previous, self.next = self.next, None
+            self._retire("current")
+        else:
+            self.previous = self.current
+        self.current = session
+        self.move_to(addr)
+        self.heard_at = now
+        self._asked_since = None
+        self._begin(now)
+        if self._sent_at != now:
+            self.send(b"", now, wants_answer=False)
+
+    def handle_cookie_reply(self, nonce, sealed, now):
+        """A cookie for the message that we sent last: the next one will carry its mac2."""
+        if not self._jar.keep(nonce, sealed, now):
+            raise Rejected("bad-cookie")
+
+    def received(self, session, n, size, addr, now):
+        """A transport message of `size` bytes from `addr` was opened with `session`; its plaintext has `n` bytes."""
+        self.bytes_in += size
+        self.heard_at = now
+        self._asked_since = None
+        if session is not self.current and session is self.next:
+            self._retire("previous")
+            self.previous, self.current, self.next = self.current, session, None
+            if addr == session.answered_to:  # a handshake went there and came back: the address is proven
+                self.move_to(addr)
+            self._begin(now)
+        if n and self._owed_since is None:
+            self._owed_since = now
+            self._arm("keepalive", now + KEEPALIVE_TIMEOUT)
+        if session.initiator and session is self.current and now - session.created >= REKEY_ON_RECEIVE:
+            self.initiate(now)
+        if addr != self.endpoint:
+            if self.is_ours:
+                self.tunnel.emit(ELSEWHERE, self, addr)
+            else:  # WireGuard roams to where the last authentic packet came from (whitepaper section 2.1)
+                self.move_to(addr)
+
+    def move_to(self, addr):
+        """Send to `addr` from now on."""
+        if addr != self.endpoint:
+            self.tunnel.forget_endpoint(self)
+            self.endpoint = addr
+            self.tunnel.remember_endpoint(self)
+
+    @property
+    def is_calling(self):
+        """Whether a handshake is under way."""
+        return self._attempt is not None
+
+    def is_connected(self, now):
+        """Whether there is a session, and no question has gone unanswered for long."""
+        asked = self._asked_since
+        return self.session_to_send(now) is not None and (asked is None or now - asked < REKEY_TIMEOUT)
+
+    def set_keepalive(self, keepalive, now):
+        """Send something at least every `keepalive` ms; 0 turns that off."""
+        self.keepalive = keepalive
+        self._timers.pop("persistent", None)
+        if keepalive:
+            self._arm("persistent", now)
+
+    def close(self):
+        """Forget everything; the peer is no longer known."""
+        self._end_attempt()
+        self._forget_sessions()
+        self.tunnel.forget_endpoint(self)
+        self._timers.clear()
+        self._staged = deque((), STAGED_MAX)
+
+    def _begin(self, now):
+        """There is a new current session: tell the node, let out what waited."""
+        self.handshake_at = now
+        self._arm("forget", now + FORGET_AFTER_TIME)
+        self.tunnel.emit(SESSION, self, None)
+        if self.is_ours and self.tunnel.greeting:
+            self.send(self.tunnel.greeting, now, wants_answer=False)
+        staged, self._staged = self._staged, deque((), STAGED_MAX)
+        while staged:
+            self.send(staged.popleft(), now)
+
+    def _end_attempt(self):
+        self._drop_attempt()
+        self._timers.pop("retry", None)
+
+    def _retire(self, name):
+        session = getattr(self, name)
+        if session is not None:
+            setattr(self, name, None)
+            self.tunnel.remove_session(session)
+            session.forget()
+
+    # --- timers
+
+    def _arm(self, name, when):
+        """Make sure that a timer runs, at `when` unless it was going to run anyway."""
+        timers = self._timers
+        if name not in timers:
+            timers[name] = when
+            self.tunnel.deadlines.wake(self, when)
+
+    def handle_timeout(self, now):
+        timers = self._timers
+        for name, act in _TIMERS:
+            when = timers.get(name)
+            if when is not None and when <= now:
+                del timers[name]
+                act(self, now)
+        for when in timers.values():
+            self.tunnel.deadlines.wake(self, when)
+
+    def _retry(self, now):
+        if self._attempt is None:  # it only waited for its turn
+            self.initiate(now)
+        elif now - self._attempt_since < REKEY_ATTEMPT_TIME:
+            self._send_initiation(now)
+        else:
+            self._end_attempt()
+            self._staged = deque((), STAGED_MAX)
+            self._asked_since = None
+            self.tunnel.emit(GAVE_UP, self, None)
+
+    def _silence(self, now):
+        since = self._asked_since
+        if since is None:
+            return
+        if not self.is_ours:
+            self._wait_or(since + KEEPALIVE_TIMEOUT + REKEY_TIMEOUT, "silence", now, self.initiate)
+        elif now - since >= SILENCE + SILENCE_REKEY:
+            self.initiate(now)
+            self._arm("silence", now + SILENCE)
+        elif now - since >= SILENCE:
+            self._arm("silence", since + SILENCE + SILENCE_REKEY)
+            self.tunnel.emit(SILENT, self, None)
+        else:
+            self._arm("silence", since + SILENCE)
+
+    def _keepalive(self, now):
+        if self._owed_since is not None and self.session_to_send(now) is not None:
+            self._wait_or(self._owed_since + KEEPALIVE_TIMEOUT, "keepalive", now, self._send_keepalive)
+
+    def _persistent(self, now):
+        due = now if self._sent_at is None else self._sent_at + self.keepalive
+        self._wait_or(due, "persistent", now, self._send_keepalive)
+        self._arm("persistent", now + self.keepalive)
+
+    def _send_keepalive(self, now):
+        if self.session_to_send(now) is not None:
+            self.send(b"", now, wants_answer=False)
+        else:
+            self.initiate(now)
+
+    def _forget(self, now):
+        created = [s.created for s in (self.current, self.next, self.previous) if s is not None]
+        if created:
+            self._wait_or(max(created) + FORGET_AFTER_TIME, "forget", now, self._forget_sessions)
+
+    def _forget_sessions(self, now=None):
+        for name in ("previous", "current", "next"):
+            self._retire(name)
+
+    def _wait_or(self, due, name, now, act):
+        """Act if the time has come, else let the timer run on."""
+        if now >= due:
+            act(now)
+        else:
+            self._arm(name, due)
+
+
+_TIMERS = (
+    ("retry", Peer._retry),
+    ("silence", Peer._silence),
+    ("keepalive", Peer._keepalive),
+    ("persistent", Peer._persistent),
+    ("forget", Peer._forget),
+)

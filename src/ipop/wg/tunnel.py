@@ -1,0 +1,228 @@
+"""All peers of one key: finds out who a datagram is from, and gives it to them (whitepaper sections 5 and 6.5).
+
+    shell -> handle_datagram (handshakes) / open (transport, in place) -> Peer
+    Peer  -> poll_transmit, poll_event -> shell
+
+Strangers can make us work, so their messages pass three gates, each dearer than the one before: the size, mac1 (are
+they meant for us), and a budget of handshakes per second and suite. Who comes when the budget is used up gets a cookie and is
+let in when it shows the cookie, twenty times a second per address at most. BLAKE2s initiations, which are dear on an
+interpreter that computes them in Python, have a small budget of their own, and none where no stock peer is configured.
+"""
+
+import struct
+from collections import deque, namedtuple
+
+from ..errors import Rejected
+from . import messages
+from .cookie import CookieChecker
+from .noise import Responder
+from .peer import PROLOGUE, Peer
+from .session import REJECT_AFTER_TIME
+from .suites import suites
+
+BUDGETS = {"sha256": 100, "blake2s": 20}  # handshakes begun by others that we take, per second
+PER_ADDRESS = 20  # the same for one address that has shown a cookie
+ADDRESSES_MAX = 256
+TRANSMIT_MAX = 1024  # datagrams that wait to be sent; past that the newest is dropped
+JITTER = 334  # ms, whitepaper section 6.1
+
+TunnelEvent = namedtuple("TunnelEvent", ("kind", "peer", "addr"))
+
+
+class _Budget:
+    """A token bucket: `rate` a second, as many at once."""
+
+    def __init__(self, rate, now):
+        self._rate = rate
+        self._level = rate * 1000
+        self._at = now
+
+    def take(self, now):
+        self._level = min(self._level + (now - self._at) * self._rate, self._rate * 1000)
+        self._at = now
+        if self._level < 1000:
+            return False
+        self._level -= 1000
+        return True
+
+
+class Tunnel:
+    """`crypto` is a port's; `timestamps` and `deadlines` are the node's; `greeting` opens each session with our own
+    nodes; `count(reason)` is told what is thrown away."""
+
+    def __init__(self, private_key, crypto, timestamps, deadlines, greeting, count, now):
+        self.private_key = private_key
+        self.public_key = crypto.dh_base(private_key)
+        self.crypto = crypto
+        self.timestamps = timestamps
+        self.deadlines = deadlines
+        self.greeting = greeting
+        self.count = count
+        self.suites = suites(crypto)
+        self._by_header = {suite.header: suite for suite in self.suites.values()}
+        self._checkers = {n: CookieChecker(s, crypto, self.public_key) for n, s in self.suites.items()}
+        self._budgets = {n: _Budget(rate, now) for n, rate in BUDGETS.items()}
+        self._per_address = {}
+        self._peers = {}  # public key -> Peer
+        self._by_endpoint = {}  # address -> Peer
+        self._calling = {}  # our index -> Peer, for initiations under way
+        self._sessions = {}  # our index -> Session
+        self._transmits = deque((), TRANSMIT_MAX)
+        self._events = deque((), TRANSMIT_MAX)
+
+    # --- the shell's side
+
+    def add_peer(self, public_key, suite_name, psk, endpoint, keepalive, now):
+        """A new Peer. `psk` is 32 bytes or None, `keepalive` in ms (0: off). Our own nodes are called at once."""
+        suite = self.suites[suite_name]
+        peer = Peer(self, suite, public_key, psk or bytes(32))
+        self._peers[public_key] = peer
+        if endpoint is not None:
+            peer.move_to(endpoint)
+            if peer.is_ours:
+                peer.initiate(now)
+        peer.set_keepalive(keepalive, now)
+        return peer
+
+    def remove_peer(self, peer):
+        peer.close()
+        del self._peers[peer.public_key]
+
+    def handle_datagram(self, data, addr, now):
+        """A handshake message (bytes). Raises Rejected."""
+        kind, suite = self._classify(data)
+        messages.check_size(kind, len(data))
+        _HANDLERS[kind](self, suite, data, addr, now)
+
+    def find_session(self, mem, start, n, addr, now):
+        """The session of the transport message of `n` bytes (at least 8) at `start`. Raises Rejected."""
+        if n < messages.TRANSPORT_MIN:
+            raise Rejected("truncated")
+        if n > messages.TRANSPORT_MAX:
+            raise Rejected("oversized")
+        word, index = struct.unpack_from("<II", mem, start)
+        session = self._sessions.get(index)
+        if session is None:
+            self._resync(addr, now)
+            raise Rejected("unknown-session")
+        if word != session.header:
+            raise Rejected("unknown-type")
+        if now - session.created >= REJECT_AFTER_TIME:
+            raise Rejected("expired")
+        return session
+
+    def poll_transmit(self):
+        """The next (datagram, address) to send, or None."""
+        return self._transmits.popleft() if self._transmits else None
+
+    def poll_event(self):
+        return self._events.popleft() if self._events else None
+
+    # --- the peers' side
+
+    def transmit(self, data, addr):
+        if len(self._transmits) >= TRANSMIT_MAX:
+            self.count("send-queue-full")
+        else:
+            self._transmits.append((data, addr))
+
+    def emit(self, kind, peer, addr):
+        self._events.append(TunnelEvent(kind, peer, addr))
+
+    def claim_index(self, peer):
+        """A random number that isn't in use, for the other side to address us with."""
+        while True:
+            # 30 bits: a small integer on every interpreter
+            index = struct.unpack("<I", self.crypto.random(4))[0] & 0x3FFFFFFF
+            if index not in self._sessions and index not in self._calling:
+                self._calling[index] = peer
+                return index
+
+    def release_index(self, index):
+        self._calling.pop(index, None)
+
+    def add_session(self, session):
+        del self._calling[session.local_index]
+        self._sessions[session.local_index] = session
+
+    def remove_session(self, session):
+        del self._sessions[session.local_index]
+
+    def remember_endpoint(self, peer):
+        self._by_endpoint[peer.endpoint] = peer
+
+    def forget_endpoint(self, peer):
+        if self._by_endpoint.get(peer.endpoint) is peer:
+            del self._by_endpoint[peer.endpoint]
+
+    def jitter(self):
+        return struct.unpack("<H", self.crypto.random(2))[0] % JITTER
+
+    # --- handshakes
+
+    def _classify(self, data):
+        if len(data) < 4:
+            raise Rejected("truncated")
+        (word,) = struct.unpack_from("<I", data, 0)
+        suite = self._by_header.get(word & 0xFFFFFF00)
+        if suite is None:
+            raise Rejected("unknown-type")
+        return word & 0xFF, suite
+
+    def _handle_initiation(self, suite, data, addr, now):
+        if suite.header == 0 and not any(peer.suite is suite for peer in self._peers.values()):
+            raise Rejected("no-stock-peers")
+        self._admit(suite, data, addr, now)
+        sender, message = messages.parse_initiation(data)
+        noise = Responder(suite, self.crypto, self.private_key, self.public_key, PROLOGUE)
+        peer = self._peers.get(noise.read_static(message))
+        if peer is None or peer.suite is not suite:
+            raise Rejected("unknown-peer")
+        peer.handle_initiation(sender, noise.read_payload(message), noise, addr, now)
+
+    def _handle_response(self, suite, data, addr, now):
+        if not self._checkers[suite.name].is_for_us(data):
+            raise Rejected("bad-mac")
+        sender, receiver, message = messages.parse_response(data)
+        peer = self._calling.get(receiver)
+        if peer is None or peer.suite is not suite:
+            raise Rejected("unexpected-response")
+        peer.handle_response(sender, receiver, message, addr, now)
+
+    def _handle_cookie_reply(self, suite, data, addr, now):
+        receiver, nonce, sealed = messages.parse_cookie_reply(data)
+        session = self._sessions.get(receiver)
+        peer = self._calling.get(receiver) if session is None else session.peer
+        if peer is None or peer.suite is not suite:
+            raise Rejected("unexpected-cookie")
+        peer.handle_cookie_reply(nonce, sealed, now)
+
+    def _admit(self, suite, data, addr, now):
+        """Passes an initiation that we have time for; else sends a cookie and raises Rejected."""
+        checker = self._checkers[suite.name]
+        if not checker.is_for_us(data):
+            raise Rejected("bad-mac")
+        if self._budgets[suite.name].take(now):
+            return
+        if not checker.proves_address(data, addr, now):
+            self.transmit(checker.reply(data, addr, now), addr)
+            raise Rejected("under-load")
+        if addr[0] not in self._per_address:
+            if len(self._per_address) >= ADDRESSES_MAX:
+                self._per_address.clear()
+            self._per_address[addr[0]] = _Budget(PER_ADDRESS, now)
+        if not self._per_address[addr[0]].take(now):
+            raise Rejected("flood")
+
+    def _resync(self, addr, now):
+        """A peer at a known address uses a session that we don't have: we were restarted, so we call it."""
+        peer = self._by_endpoint.get(addr)
+        if peer is not None and peer.is_ours:
+            peer.resync(now)
+
+
+_HANDLERS = {
+    messages.INITIATION: Tunnel._handle_initiation,
+    messages.RESPONSE: Tunnel._handle_response,
+    messages.COOKIE: Tunnel._handle_cookie_reply,
+}

@@ -1,0 +1,60 @@
+"""What a tunnel carries, told by the first byte of the plaintext.
+
+    0x4_, 0x6_   an IP packet, as in stock WireGuard
+    0x01         an Ethernet frame
+    0x02         a piece of a packet that is too large for the path        (reserved)
+    0x03         a datagram relayed for another member                     (reserved)
+    0x04         a control message
+
+WireGuard pads to 16 bytes, so what is ours carries its length:
+
+    type 1 | kind 1 (control messages, else 0) | length 2, big-endian | content
+"""
+
+import struct
+
+from ..errors import Rejected
+
+FRAME, CONTROL = 0x01, 0x04
+HEADER = 4
+
+# kinds of control messages; those that a node doesn't know it ignores
+HELLO = 1  # the first of each session: version 1, capabilities 4, release (text)
+PING = 2  # 8 bytes of the sender's choosing
+PONG = 3  # the same 8 bytes, back to where they came from
+
+WIRE_VERSION = 1
+
+
+def write_header(mem, at, kind, n):
+    """Put the header of an Ethernet frame (kind FRAME) of `n` bytes at `at`."""
+    struct.pack_into(">BBH", mem, at, kind, 0, n)
+
+
+def content_length(mem, at, n):
+    """The length of the content of a payload of ours whose plaintext has `n` bytes at `at`. Raises Rejected."""
+    if n < HEADER:
+        raise Rejected("bad-payload")
+    length = mem[at + 2] << 8 | mem[at + 3]
+    if length > n - HEADER:
+        raise Rejected("bad-payload")
+    return length
+
+
+def control(kind, content):
+    return struct.pack(">BBH", CONTROL, kind, len(content)) + content
+
+
+def hello(release):
+    """The first message of each session. No capabilities are defined yet."""
+    return control(HELLO, struct.pack(">BI", WIRE_VERSION, 0) + release.encode())
+
+
+def parse_hello(content):
+    """(version, capabilities, release)"""
+    if len(content) < 5:
+        raise Rejected("bad-payload")
+    version, capabilities = struct.unpack_from(">BI", content, 0)
+    # printable ASCII only: it goes to terminals and web pages
+    release = "".join([chr(c) for c in content[5:37] if 32 < c < 127])
+    return version, capabilities, release
