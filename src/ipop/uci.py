@@ -4,12 +4,12 @@
         option NAME 'VALUE'     sets; the last value counts, and an empty one says nothing
         list NAME 'VALUE'       appends
 
-A word is plain, in '...' or in "..."; pieces that touch are one word. A quoted piece may run over several lines.
-Outside of '...' a backslash takes the next character as it is, and at the end of a line it joins the next line.
-`#` begins a comment, also in the middle of a plain word. `;` ends a command, after which another may follow.
+A word is plain, in '...' or in "..."; pieces that touch are one word. A quoted piece may run over several
+lines. Outside of '...' a backslash takes the next character as it is, and at the end of a line it joins the
+next line. `#` begins a comment, also in the middle of a plain word. `;` ends a command; another may follow.
 
-UCI's own reader has a trap that people don't expect: a `;` that touches a plain word (`option a b; option c d`)
-hides the rest of the line. Here too, with a warning.
+UCI has a trap that nobody expects: a `;` that touches a plain word (`option a b; option c d`) hides the rest
+of the line. Here too, with a warning.
 """
 
 from collections import namedtuple
@@ -66,9 +66,9 @@ class _Parser:
         self._named = {}
 
     def run(self):
-        commands = {"package": self._package, "config": self._config, "option": self._option, "list": self._list}
-        for name in list(commands):
-            commands[name[0]] = commands[name]
+        commands = {}
+        for name in ("package", "config", "option", "list"):
+            commands[name] = commands[name[0]] = getattr(self, "_" + name)
         while self.words.next_line():
             command = self.words.command()
             while command is not None:
@@ -83,21 +83,20 @@ class _Parser:
 
     def _config(self, where):
         type = self._required("a section type")
-        if not all(["!" <= c <= "~" for c in type]):
+        if not all("!" <= c <= "~" for c in type):
             raise self._error("a section type without blanks or letters outside ASCII", type)
         name = self._checked(self.words.word(), "a section name", _NAME)
         self._no_more()
-        if name in self._named:
-            self._section = self._named[name]
-            if self._section.type != type:
-                raise ConfigError(
-                    f"{where}: section '{name}': expected type '{self._section.type}' "
-                    f"as at {self._section.where}, got '{type}'"
-                )
-        else:
-            self._section = Section(type, name or _made_up_name(type, len(self.sections) + 1), not name, where)
-            self.sections.append(self._section)
-            self._named.setdefault(self._section.name, self._section)
+        section = self._named.get(name)
+        if section is None:
+            called = name or _made_up_name(type, len(self.sections) + 1)
+            section = Section(type, called, not name, where)
+            self.sections.append(section)
+            self._named.setdefault(called, section)
+        elif section.type != type:
+            expected = f"type '{section.type}' as at {section.where}"
+            raise ConfigError(f"{where}: section '{name}': expected {expected}, got '{type}'")
+        self._section = section
 
     def _option(self, where):
         name, value = self._name_and_value(where)
@@ -115,7 +114,7 @@ class _Parser:
 
     def _name_and_value(self, where):
         if self._section is None:
-            raise ConfigError(f"{where}: expected 'config' with a section type before the first option or list")
+            raise ConfigError(f"{where}: expected 'config' and a section type before the first option")
         name = self._name("an option name", _NAME)
         self.words.skip_blanks()
         where = self.words.where()
@@ -133,14 +132,14 @@ class _Parser:
     def _required(self, expected):
         word = self.words.word()
         if not word:
-            raise ConfigError(f"{self.words.where()}: expected {expected}, got nothing")
+            raise self._error(expected, word)
         return word
 
     def _name(self, expected, letters):
         return self._checked(self._required(expected), expected, letters)
 
     def _checked(self, name, expected, letters):
-        if not all([c in letters for c in name]):
+        if not all(c in letters for c in name):
             others = "letters, digits, _ and -" if "-" in letters else "letters, digits and _"
             raise self._error(f"{expected} of {others}", name)
         return name
@@ -152,7 +151,8 @@ class _Parser:
             raise self._error("the end of the line (a value with blanks in it needs quotes)", extra)
 
     def _error(self, expected, got):
-        return ConfigError(f"{self.words.where()}: expected {expected}, got '{got}'")
+        got = f"'{got}'" if got else "nothing"
+        return ConfigError(f"{self.words.where()}: expected {expected}, got {got}")
 
 
 class _Words:
@@ -232,11 +232,11 @@ class _Words:
             self._word_line = self._line
 
     def _quoted(self, word):
-        opened = f"{self._filename}:{self._line}"
+        where = self._here()
         quote = self._next()
         while self._peek() != quote:
             if self._peek() == b"":
-                raise ConfigError(f"{opened}: expected a closing {_text(quote)} for the one in this line, got the end of the file")
+                raise ConfigError(f"{where}: expected another {_text(quote)} to close this one, got nothing")
             if quote == b'"':
                 self._literal(word)
             else:
@@ -253,6 +253,9 @@ class _Words:
             if c == b"\n":
                 return
         word.extend(c)
+
+    def _here(self):
+        return f"{self._filename}:{self._line}"
 
     def _skip(self, some):
         while self._peek() and self._peek() in some:
@@ -275,11 +278,11 @@ class _Words:
 
     def _hide_line(self):
         start = self._at + 1
-        where = f"{self._filename}:{self._line}"
+        where = self._here()
         self._drop_line()
         hidden = self._data[start : self._at].strip()
         if hidden and hidden[:1] != b"#":
-            self.warnings.append(f"{where}: UCI ignores '{_text(hidden)}' after ';': put it on a line of its own")
+            self.warnings.append(f"{where}: UCI ignores '{_text(hidden)}' after ';': put it on its own line")
 
 
 def _made_up_name(type, count):
