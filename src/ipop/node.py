@@ -6,7 +6,7 @@
     and out come events (poll_event) and counters (`dropped`).
 
 Frames and datagrams come in batches, one batch for each turn of the loop. Whatever is not let through ends in one
-place, `_drop`, under one word.
+place, `count`, under one word.
 """
 
 from collections import deque, namedtuple
@@ -43,6 +43,7 @@ class _NodeLink:
     def __init__(self, config, peer):
         self.config = config
         self.peer = peer
+        self.is_up = False  # as last told to the shell
         self.release = None  # what it runs, from its HELLO
         self.rtt = None  # ms, smoothed
 
@@ -62,6 +63,7 @@ class _HostLink:
         self.config = config
         self.peer = peer
         self.host = host
+        self.is_up = False
 
     def wrap(self, mem, at, n):
         if ethernet.ethertype(mem, at) not in (ethernet.IPV4, ethernet.IPV6):
@@ -81,7 +83,7 @@ class Node:
         self._crypto = crypto
         self._deadlines = Deadlines()
         self._tunnel = Tunnel(
-            private_key, crypto, self.timestamps, self._deadlines, payload.hello(release), self._drop, now
+            private_key, crypto, self.timestamps, self._deadlines, payload.hello(release), self.count, now
         )
         self._switch = Switch()
         self._hosts = Hosts()
@@ -180,7 +182,7 @@ class Node:
                 length[i] = self._send_frame(batch, i, now)
             except Rejected as rejected:
                 length[i] = 0
-                self._drop(rejected.reason)
+                self.count(rejected.reason)
         self._drain(now)
 
     def handle_frame(self, frame, now):
@@ -244,7 +246,7 @@ class Node:
                 length[i] = self._open_datagram(batch, i, now)
             except Rejected as rejected:
                 length[i] = 0
-                self._drop(rejected.reason)
+                self.count(rejected.reason)
         self._drain(now)
 
     def handle_datagram(self, data, addr, now):
@@ -360,7 +362,9 @@ class Node:
             event = self._tunnel.poll_event()
 
     def _on_session(self, peer, addr, now):
-        self._tell(CONNECTED, peer.context)
+        if not peer.context.is_up:
+            peer.context.is_up = True
+            self._tell(CONNECTED, peer.context)
 
     def _on_silent(self, peer, addr, now):
         self._probe(peer, peer.endpoint, now)
@@ -369,6 +373,7 @@ class Node:
         self._probe(peer, addr, now)
 
     def _on_gave_up(self, peer, addr, now):
+        peer.context.is_up = False
         self._tell(LOST, peer.context)
 
     def _tell(self, kind, link):
@@ -401,7 +406,8 @@ class Node:
         """The next NodeEvent, or None."""
         return self._events.popleft() if self._events else None
 
-    def _drop(self, reason):
+    def count(self, reason):
+        """Something was thrown away, by the node or by the shell; `reason` is one word."""
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
 
     # --- what can be seen from outside

@@ -325,8 +325,8 @@ class Peer:
             if when is not None and when <= now:
                 del timers[name]
                 act(self, now)
-        for when in timers.values():
-            self.tunnel.deadlines.wake(self, when)
+        if timers:
+            self.tunnel.deadlines.wake(self, min(timers.values()))
 
     def _retry(self, now):
         if self._attempt is None:  # it only waited for its turn

@@ -1,0 +1,320 @@
+"""ipopd: one process, one poll loop around a Node.
+
+    TAP  -> Node -> UDP        a batch of frames each turn
+    UDP  -> Node -> TAP        a batch of datagrams each turn
+    control socket, signals, names that were resolved: a few lines each
+
+Nothing here waits but `Poller.wait`. All rules are in the Node; here are files, sockets and what is said to a person.
+"""
+
+import sys
+
+from . import VERSION, config, log, state
+from .control import ControlSession, Deferred, Method
+from .deadlines import Deadlines
+from .errors import UserError
+from .node import ANSWERED, CONNECTED, LOST, MOVED, Node
+from .ports import Listener, Poller, Resolver, Tap, Udp, clock, crypto, files
+from .wg.messages import TRANSPORT_MAX
+from .wire import address
+from .wire.batch import Batch
+
+DEFAULT_CONFIG = "/etc/config/ipop"
+SLOTS = 32  # packets of one kind in one turn of the loop
+COLD_MAX = 64  # queued datagrams sent in one turn, so that a flood leaves room for the rest
+RESOLVE_AGAIN = 60_000  # ms between two look-ups of a name whose peer is not connected
+SAVE_EVERY = 3_600_000  # ms between two writes of the peers' addresses
+PING_TIMEOUT = 5_000  # ms
+CLIENTS_MAX = 32
+
+USAGE = """usage: ipopd [--config FILE] [--check] [--verbose]
+
+  --config FILE   the configuration (default %s)
+  --check         say whether the configuration is valid, and stop
+  --verbose       log everything
+""" % DEFAULT_CONFIG
+
+
+class Daemon:
+    """Opens everything that the configuration at `path` names. Raises UserError, with nothing left open."""
+
+    def __init__(self, path, verbose):
+        self._path = path
+        self._verbose = verbose
+        self._config, warnings = _read_config(path)
+        self._started = now = clock.monotonic()
+        self._deadlines = Deadlines()
+        self._poller = Poller()
+        self._clients = {}
+        self._problems = {}  # topic -> text, shown by `ipop status`
+        self._stopping = False
+        self._open = []
+        self._apply_log_level()
+        for warning in warnings:
+            log.warning(warning)
+        options = self._config.globals
+        try:
+            self._listener = self._keep(Listener(options.control))
+            self._udp = self._keep(Udp(options.port))
+            self._tap = self._keep(Tap(options.device, options.bridge))
+        except UserError:
+            self._close()
+            raise
+        self._state_file = options.state_dir + "/" + state.FILE
+        mark, endpoints = self._load_state()
+        self._node = Node(self._config.private_key, crypto, clock.wall(), mark, now, VERSION)
+        self._saved_mark = None
+        self._saved_endpoints = endpoints
+        self._save_at = now + SAVE_EVERY
+        self._save_state()  # before anything is sent with a timestamp
+        self._from_lan = Batch(crypto.pointer, SLOTS, TRANSPORT_MAX + 1)
+        self._from_internet = Batch(crypto.pointer, SLOTS, TRANSPORT_MAX + 1)
+        self._resolver = Resolver()
+        self._resolve_at = None
+        self._configure(now)
+        for peer in self._config.peers:
+            if peer.endpoint is None and peer.public_key in endpoints:
+                self._node.set_endpoint(peer.public_key, endpoints[peer.public_key], now)
+        self._watch()
+
+    def run(self):
+        """Work until a signal says stop."""
+        options = self._config.globals
+        log.info(
+            "ipopd %s: device %s, UDP port %d, %d peers, public key %s"
+            % (VERSION, options.device, self._udp.port, len(self._config.peers), self._text_key())
+        )
+        try:
+            while not self._stopping:
+                self._poller.wait(self._timeout())
+                self._after_events(clock.monotonic())
+        finally:
+            self._save_state()
+            self._close()
+        log.info("stopped")
+
+    # --- the loop
+
+    def _watch(self):
+        self._poller.watch(self._tap.fileno(), self._on_tap)
+        self._watch_udp()
+        self._poller.watch(self._listener.fileno(), self._on_connection)
+        self._poller.watch(self._resolver.fileno(), self._on_resolved)
+        self._poller.watch_signals({"SIGHUP": self.reload, "SIGTERM": self.stop, "SIGINT": self.stop})
+
+    def _watch_udp(self):
+        for udp_socket in self._udp.sockets():
+            self._poller.watch(udp_socket.fileno(), lambda udp_socket=udp_socket: self._on_udp(udp_socket))
+
+    def _timeout(self):
+        if self._more_to_send:
+            return 0
+        when = self._node.poll_timeout()
+        for other in (self._deadlines.poll_timeout(), self._resolve_at, self._save_at):
+            if other is not None and other < when:
+                when = other
+        return max(when - clock.monotonic(), 0)
+
+    def _after_events(self, now):
+        node = self._node
+        if now >= node.poll_timeout():
+            node.handle_timeout(now)
+        self._deadlines.handle_timeout(now)
+        if self._resolve_at is not None and now >= self._resolve_at:
+            self._resolve(now)
+        if now >= self._save_at:
+            self._node.set_clock(clock.wall(), now)
+            self._save_at = now + SAVE_EVERY
+            self._save_state()
+        self._send_queued()
+        event = node.poll_event()
+        while event is not None:
+            self._on_node_event(event)
+            event = node.poll_event()
+        if node.timestamps.mark != self._saved_mark:
+            self._save_state()
+
+    def _on_tap(self):
+        batch = self._from_lan
+        batch.clear()
+        self._set_problem("tap", self._tap.receive(batch))
+        self._node.handle_frames(batch, clock.monotonic())
+        mem, start, length, addr, send = batch.mem, batch.start, batch.length, batch.addr, self._udp.send
+        for i in range(batch.count):
+            n = length[i]
+            if n:
+                at = start[i]
+                self._count(send(mem[at : at + n], addr[i]))
+
+    def _on_udp(self, udp_socket):
+        batch = self._from_internet
+        batch.clear()
+        self._udp.receive(udp_socket, batch)
+        self._node.handle_datagrams(batch, clock.monotonic())
+        mem, start, length, send = batch.mem, batch.start, batch.length, self._tap.send
+        for i in range(batch.count):
+            n = length[i]
+            if n:
+                at = start[i]
+                self._count(send(mem[at : at + n]))
+
+    def _send_queued(self):
+        node = self._node
+        frame = node.poll_frame()
+        while frame is not None:
+            self._count(self._tap.send(frame))
+            frame = node.poll_frame()
+        for _ in range(COLD_MAX):
+            item = node.poll_transmit()
+            if item is None:
+                break
+            self._count(self._udp.send(item[0], item[1]))
+        self._more_to_send = item is not None
+
+    _more_to_send = False
+
+    def _count(self, reason):
+        if reason is not None:
+            self._node.count(reason)
+
+    # --- configuration
+
+    def reload(self):
+        """Read the configuration again and apply what is different. One that is wrong changes nothing."""
+        try:
+            new, warnings = _read_config(self._path)
+            self._rebind(new.globals.port)
+        except UserError as error:
+            log.error("%s; the old configuration runs on" % error.message)
+            self._set_problem("config", "the new configuration is not in use: " + error.message)
+            return
+        for warning in warnings:
+            log.warning(warning)
+        self._set_problem("config", self._needs_restart(new))
+        self._config = new
+        self._apply_log_level()
+        self._configure(clock.monotonic())
+        log.info("configuration applied: %d peers" % len(new.peers))
+
+    def stop(self):
+        self._stopping = True
+
+    def _configure(self, now):
+        """Give the node its peers; those known by name start without an endpoint until the name is resolved."""
+        peers = self._config.peers
+        self._names = {p.public_key: p.endpoint for p in peers if p.endpoint and not address.is_ip(p.endpoint[0])}
+        self._node.configure([p._replace(endpoint=None) if p.public_key in self._names else p for p in peers], now)
+        self._set_problem("peers", None if peers else "no peers are configured: add a 'peer' section")
+        self._resolve(now)
+
+    def _rebind(self, port):
+        if port == self._config.globals.port:
+            return
+        udp = Udp(port)
+        for udp_socket in self._udp.sockets():
+            self._poller.forget(udp_socket.fileno())
+        self._udp.close()
+        self._open[self._open.index(self._udp)] = udp
+        self._udp = udp
+        self._watch_udp()
+
+    def _needs_restart(self, new):
+        """What of a new configuration can only be had by a restart, as a sentence, or None."""
+        old = self._config.globals
+        changed = [
+            name
+            for name in ("device", "bridge", "control", "state_dir")
+            if getattr(old, name) != getattr(new.globals, name)
+        ]
+        if new.private_key != self._config.private_key:
+            changed.append("private key")
+        if not changed:
+            return None
+        text = "restart ipopd to change: " + ", ".join(changed)
+        log.warning(text)
+        return text
+
+    def _apply_log_level(self):
+        log.set_level("debug" if self._verbose else self._config.globals.log_level)
+
+    # --- names
+
+    def _resolve(self, now):
+        """Look up the names of the peers that are not connected."""
+        self._resolve_at = now + RESOLVE_AGAIN if self._names else None
+        connected = [p["public_key"] for p in self._node.peers(now) if p["state"] == "connected"]
+        for key, (host, port) in self._names.items():
+            if key not in connected:
+                self._resolver.ask(key, host, port)
+
+    def _on_resolved(self):
+        answer = self._resolver.poll()
+        while answer is not None:
+            key, found = answer
+            if key in self._names:
+                host = self._names[key][0]
+                self._set_problem(host, None if found else "the name %s can't be resolved" % host)
+                if found:
+                    self._node.set_endpoint(key, found[0], clock.monotonic())
+            answer = self._resolver.poll()
+
+    # --- flash
+
+    def _load_state(self):
+        try:
+            return state.load(files.read(self._state_file).decode())
+        except OSError:
+            return 0, {}  # the first start
+        except ValueError as error:
+            log.warning("%s is damaged (%s): starting without it" % (self._state_file, error))
+            return 0, {}
+
+    def _save_state(self):
+        mark, endpoints = self._node.timestamps.mark, self._node.endpoints()
+        endpoints = {**self._saved_endpoints, **endpoints}
+        if mark == self._saved_mark and endpoints == self._saved_endpoints:
+            return
+        self._saved_mark, self._saved_endpoints = mark, endpoints
+        try:
+            files.make_private_folder(self._config.globals.state_dir)
+            files.write_atomic(self._state_file, state.dump(mark, endpoints).encode())
+            self._set_problem("state", None)
+        except OSError as error:
+            self._set_problem("state", "%s can't be written: %s" % (self._state_file, error))
+
+    # --- what people and programs see
+
+    def _on_node_event(self, event):
+        if event.kind == ANSWERED:
+            event.token.answered(event)
+        elif event.kind in _SAYINGS:
+            log.info(_SAYINGS[event.kind] % (event.name, address.text(event.addr)))
+
+    def _set_problem(self, topic, text):
+        if text is None:
+            self._problems.pop(topic, None)
+        elif self._problems.get(topic) != text:
+            self._problems[topic] = text
+            log.warning(text)
+
+    def _text_key(self):
+        return config.key_text(self._node.public_key)
+
+    # --- opening and closing
+
+    def _keep(self, thing):
+        self._open.append(thing)
+        return thing
+
+    def _close(self):
+        for client in list(self._clients.values()):
+            client.close()
+        for thing in reversed(self._open):
+            thing.close()
+
+
+_SAYINGS = {
+    CONNECTED: "%s: connected, at %s",
+    LOST: "%s: no answer from %s for 90 s",
+    MOVED: "%s: moved to %s",
+}

@@ -1,0 +1,34 @@
+"""Small files: all or nothing."""
+
+import os
+
+
+def read(path):
+    """The file's bytes. Raises OSError."""
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def write_atomic(path, data):
+    """Replace a file (mode 0600) so that after a power cut either the old or the new one is there. Raises OSError."""
+    temporary = path + ".new"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def make_private_folder(path):
+    """Make a folder (mode 0700) and what is missing above it, unless it is there. Raises OSError."""
+    os.makedirs(path, 0o700, exist_ok=True)
