@@ -44,10 +44,10 @@ class Link:
 class Segment:
     """One space of addresses."""
 
-    def __init__(self, name, agenda, chance, core=None, mtu=1500):
+    def __init__(self, name, agenda, chance, core=None):
         self.name = name
         self.core = core or Link()
-        self.mtu = mtu
+        self.mtu = None  # set: what is larger with its headers is lost, as where no fragments pass
         self.gateway = None
         self.dropped = {}
         self._agenda = agenda
@@ -68,7 +68,7 @@ class Segment:
         size = len(data) + IP_UDP_HEADERS
         if receiver is None or receiver is sender:
             self.drop("no-route")
-        elif size > self.mtu:
+        elif self.mtu and size > self.mtu:
             self.drop("too-big")
         elif (sender, receiver) in self._cut:
             self.drop("cut")
@@ -149,6 +149,7 @@ class Host:
         self.interface = Interface(name, segment, address)
         self.interface.receive = self._receive
         self._sockets = {}
+        self._watchers = []
 
     @property
     def address(self):
@@ -162,10 +163,16 @@ class Host:
     def close(self, port):
         self._sockets.pop(port, None)
 
+    def watch(self, watcher):
+        """Call `watcher(data, source)` for whatever arrives here."""
+        self._watchers.append(watcher)
+
     def send(self, data, port, destination):
         self.interface.send(data, (self.address, port), destination)
 
     def _receive(self, data, source, destination):
+        for watch in self._watchers:
+            watch(data, source)
         receive = self._sockets.get(destination[1])
         if receive is None:
             self.interface.segment.drop("port-closed")

@@ -71,6 +71,7 @@ def test_links_count_what_an_observer_on_the_wire_would():
 
 def test_what_is_too_big_for_the_path_is_dropped():
     world = World()
+    world.internet.mtu = 1500
     sender, receiver = world.add_host("sender"), world.add_host("receiver")
     arrived = []
     receiver.open(1, lambda data, source: arrived.append(len(data)))

@@ -4,10 +4,16 @@ told.
 `loss`, `reorder`, `duplicate` (percent), `latency` and `jitter` (ms) are the weather of the internet's core.
 """
 
+import gc
+
 from agenda import Agenda
 from nat import Nat
 from network import Host, Link, Segment
 from prng import Random
+
+if hasattr(gc, "threshold"):
+    # MicroPython collects when its heap is full; by then what is kept lies so scattered that no dictionary can grow
+    gc.threshold(1 << 21)
 
 
 class World:
