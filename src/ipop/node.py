@@ -201,13 +201,13 @@ class Node:
         if n < ethernet.HEADER or n > ethernet.FRAME_MAX:
             raise Rejected("bad-frame")
         destination = bytes(mem[at : at + 6])
-        if self._host_links:
-            kind = ethernet.ethertype(mem, at)
-            if kind == ethernet.ARP or kind == ethernet.IPV6:
-                self._hosts.handle_lan_frame(kind, bytes(mem[at : at + n]), now)
         port = self._switch.handle_lan_frame(destination, bytes(mem[at + 6 : at + 12]), now)
-        if destination in self._host_links:
-            port = self._host_links[destination]
+        if self._host_links:
+            asked = self._ask_hosts(mem, at, n, now)
+            if destination in self._host_links:
+                if asked:
+                    return 0
+                port = self._host_links[destination]
         if port is FLOOD:
             self._flood(mem, at, n, now)
             return 0
@@ -226,6 +226,13 @@ class Node:
         batch.addr[i] = peer.endpoint
         peer.sent(now, size)
         return size
+
+    def _ask_hosts(self, mem, at, n, now):
+        """Whether a frame of the LAN asks or tells about MAC addresses; the stock peers' part in that is ours."""
+        kind = ethernet.ethertype(mem, at)
+        if kind != ethernet.ARP and kind != ethernet.IPV6:
+            return False
+        return self._hosts.handle_lan_frame(kind, bytes(mem[at : at + n]), now)
 
     def _flood(self, mem, at, n, now):
         start = at - payload.HEADER

@@ -57,13 +57,12 @@ class Hosts:
         return self._frames.popleft() if self._frames else None
 
     def handle_lan_frame(self, ethertype, frame, now):
-        """An ARP or IPv6 frame (bytes) of the LAN: learns who is where, answers for our hosts."""
-        if not self._hosts:
-            return
+        """An ARP or IPv6 frame (bytes) of the LAN: learns who is where, answers for our hosts.
+
+        Returns whether it was such a message, which is nothing for a host itself."""
         if ethertype == ethernet.ARP:
-            self._handle_arp(frame, now)
-        elif ethertype == ethernet.IPV6:
-            self._handle_neighbour(frame, now)
+            return self._handle_arp(frame, now)
+        return self._handle_neighbour(frame, now)
 
     def to_frame(self, host, mem, at, n, now):
         """The packet of `n` bytes at `at` came from `host`: put an Ethernet header before it.
@@ -109,7 +108,7 @@ class Hosts:
     def _handle_arp(self, frame, now):
         parsed = ip.parse_arp(frame)
         if parsed is None:
-            return
+            return True
         operation, mac, sender, target = parsed
         if sender != bytes(4):
             self._learn(sender, mac, now)
@@ -117,16 +116,18 @@ class Hosts:
             for host in self._hosts:
                 if host.owns(target):
                     self._frames.append(ip.arp(ip.ARP_REPLY, host.mac, target, mac, sender))
+        return True
 
     def _handle_neighbour(self, frame, now):
         parsed = ip.parse_neighbour(frame)
         if parsed is None:
-            return
+            return False
         kind, source, target, mac = parsed
         if mac is None or source == _UNSPECIFIED:  # somebody checks that its own address is free
-            return
+            return True
         self._learn(source if kind == ip.SOLICITATION else target, mac, now)
         if kind == ip.SOLICITATION:
             for host in self._hosts:
                 if host.owns(target):
                     self._frames.append(ip.advertisement(host.mac, target, mac, source))
+        return True
