@@ -1,0 +1,18 @@
+"""What the lab's tests share: a lab that is taken away after each, with its programs' last words if it failed."""
+
+import pytest
+from lab import Lab
+
+
+@pytest.fixture(params=[("cpython",)], ids="+".join)
+def lab(request):
+    """An empty Lab; its parameter is the mix of interpreters that run the homes' daemons."""
+    with Lab(interpreters=request.param) as lab:
+        yield lab
+        for process in lab.processes:  # pytest shows this only beside a failure
+            print(f"--- {process.log.name}\n{process.output}")
+
+
+def pytest_collection_modifyitems(items):
+    """Whoever waits longest starts first."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)

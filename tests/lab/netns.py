@@ -1,0 +1,211 @@
+"""Network namespaces and the processes in them: what a lab owns, and how it is taken away again.
+
+Everything of one lab carries the lab's prefix: its namespaces, and its folder in the temporary directory.
+The prefix holds the runner's process id and start time, so whoever comes later can tell the remains of a dead
+runner from a living neighbour's lab. Programs die with the runner, by PR_SET_PDEATHSIG; what they started
+themselves is found through its namespace. Nothing outside these namespaces is touched.
+"""
+
+import ctypes
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import namedtuple
+from pathlib import Path
+
+PROGRAMS = Path(__file__).parent / "programs"
+BIN = Path(sys.executable).parent  # where `ipop` and `ipopd` were installed
+
+_NAMESPACES = Path("/run/netns")
+_OWNED = re.compile(r"(ipop-(\d+)-(\d+)-\d+)($|-)")
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+Ping = namedtuple("Ping", "sent received times_ms")
+
+
+class LabError(Exception):
+    """The machine can't hold a lab, or a program in it did not do what it should."""
+
+
+def owned_prefix(number):
+    return f"ipop-{os.getpid()}-{_start_time(os.getpid())}-{number}"
+
+
+def remove_stale():
+    """Take away what runners that no longer live have left."""
+    names = [*_names(), *(path.name for path in Path(tempfile.gettempdir()).glob("ipop-*"))]
+    for match in filter(None, map(_OWNED.match, names)):
+        prefix, pid, start = match.group(1, 2, 3)
+        if _start_time(int(pid)) != start:
+            remove(prefix)
+
+
+def remove(prefix):
+    """Take away the namespaces with this prefix, every process in them, and the folder."""
+    names = [name for name in _names() if name.startswith(prefix + "-")]
+    for name in names:
+        for pid in _command("ip", "netns", "pids", name).split():
+            try:
+                os.kill(int(pid), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+    for name in names:
+        _command("ip", "netns", "delete", name)
+    shutil.rmtree(folder(prefix), ignore_errors=True)
+
+
+def exists(prefix):
+    return any(name.startswith(prefix + "-") for name in _names())
+
+
+def folder(prefix):
+    return Path(tempfile.gettempdir(), prefix)
+
+
+def wait_for(condition, seconds, what):
+    """The condition's first true value; a LabError that names `what` if there is none in time."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise LabError(f"{what}: not within {seconds} s")
+        time.sleep(0.02)
+    return value
+
+
+class Host:
+    """One network namespace: a console, a router, a server."""
+
+    def __init__(self, lab, name):
+        self.lab = lab
+        self.name = name
+        self.netns = f"{lab.prefix}-{name}"
+        self.address = None
+        try:
+            _command("ip", "netns", "add", self.netns, check=True)
+        except subprocess.CalledProcessError as error:
+            raise LabError(f"this machine lets us make no network namespaces: {error.stdout.strip()}")
+        self.ip("link set lo up")
+
+    def run(self, argv, timeout=20, check=True, text=True, **options):
+        """Run a program to its end; its standard output and error are in the result."""
+        done = subprocess.run(self._command(argv), timeout=timeout, capture_output=True, text=text,
+                              preexec_fn=self._preexec(), **{"stdin": subprocess.DEVNULL, **options})
+        if check and done.returncode:
+            raise LabError(f"{self.name}: {' '.join(map(str, argv))} ended with status {done.returncode}:\n"
+                           f"{done.stdout}{done.stderr}")
+        return done
+
+    def spawn(self, argv, **options):
+        """Start a program that runs until it is stopped, or until the lab is closed."""
+        process = Process(self, argv, self._command(argv), preexec_fn=self._preexec(), **options)
+        self.lab.processes.append(process)
+        return process
+
+    def ip(self, *lines):
+        _command("ip", "-n", self.netns, "-batch", "-", input="\n".join(lines), check=True)
+
+    def nft(self, rules):
+        self.run(["nft", "-f", "-"], input=rules, stdin=None)
+
+    def sysctl(self, path, value):
+        self.run(["sh", "-c", f"echo {value} > /proc/sys/{path}"])
+
+    def ping(self, address, count=3, interval=0.2, size=56, wait=1):
+        command = ["ping", "-n", "-c", count, "-i", interval, "-s", size, "-W", wait, address]
+        return parse_ping(self.run(command, check=False, timeout=count * (interval + wait) + 5).stdout)
+
+    def start_ping(self, address, interval=0.1):
+        """A ping that goes on; `parse_ping(process.interrupt())` tells how it went."""
+        return self.spawn(["ping", "-n", "-i", interval, address])
+
+    def _command(self, argv):
+        return ["ip", "netns", "exec", self.netns, *map(str, argv)]
+
+    def _preexec(self):
+        if self.lab.keep:
+            return None
+        runner = os.getpid()
+
+        def die_with_runner():
+            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != runner:
+                os._exit(1)
+        return die_with_runner
+
+
+class Process:
+    """A program that a host runs; what it prints goes to a file in the lab's folder."""
+
+    def __init__(self, host, argv, command, **options):
+        self.host = host
+        self.name = Path(str(argv[0])).name
+        self.log = host.lab.folder / f"{host.name}-{self.name}-{len(host.lab.processes)}.log"
+        with open(self.log, "wb") as log:
+            # A session of its own: Ctrl-C is for the runner, who ends its programs in order.
+            self.popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                          start_new_session=True, **options)
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    @property
+    def output(self):
+        return self.log.read_text(errors="replace")
+
+    def alive(self):
+        return self.popen.poll() is None
+
+    def stop(self, number=signal.SIGTERM, timeout=5):
+        """Ask the program to end, and make it end; what it printed."""
+        if self.alive():
+            self.popen.send_signal(number)
+            try:
+                self.popen.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+        self.popen.wait()
+        return self.output
+
+    def interrupt(self):
+        return self.stop(signal.SIGINT)
+
+    def kill(self):
+        return self.stop(signal.SIGKILL)
+
+    def wait_for_output(self, text, seconds=5):
+        try:
+            wait_for(lambda: text in self.output or not self.alive(), seconds, text)
+        finally:
+            if text not in self.output:
+                raise LabError(f"{self.host.name}: {self.name} did not say “{text}”:\n{self.output}")
+
+
+def parse_ping(text):
+    counts = re.search(r"(\d+) packets transmitted, (\d+) received", text)
+    if not counts:
+        raise LabError(f"ping said:\n{text}")
+    return Ping(int(counts[1]), int(counts[2]), [float(ms) for ms in re.findall(r"time=([\d.]+) ms", text)])
+
+
+def _names():
+    return sorted(os.listdir(_NAMESPACES)) if _NAMESPACES.exists() else []
+
+
+def _start_time(pid):
+    """The process's start in clock ticks since boot, as text; None if there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return None
+
+
+def _command(*argv, check=False, input=None):
+    return subprocess.run(argv, check=check, input=input, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout

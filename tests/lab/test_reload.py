@@ -1,0 +1,45 @@
+"""SIGHUP applies what is different in the configuration, and nothing else."""
+
+import time
+
+import pytest
+from netns import parse_ping, wait_for
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def test_peers_come_and_go_while_others_play_on(lab):
+    den, cabin, lodge = lab.add_home("den"), lab.add_home("cabin", nat=True), lab.add_home("lodge")
+    lab.introduce(den, cabin)
+    lodge.add_peer(den)
+    pc, tv, phone = den.add_console("pc"), cabin.add_console("tv"), lodge.add_console("phone")
+    lab.start_daemons()
+    assert tv.ping(pc.address).received
+    playing = tv.start_ping(pc.address)
+    assert not phone.ping(pc.address, count=1).received
+
+    den.add_peer(lodge)
+    den.daemon.reload()
+    wait_for(lambda: phone.ping(pc.address, count=1).received, 5, "the lodge, which was added")
+
+    den.remove_peer(lodge)
+    den.daemon.reload()
+    wait_for(lambda: set(den.daemon.peers()) == {"cabin"}, 2, "the lodge's removal")
+    assert not phone.ping(pc.address, count=1).received
+
+    time.sleep(0.5)
+    ping = parse_ping(playing.interrupt())
+    assert ping.received == ping.sent
+
+
+def test_a_wrong_configuration_changes_nothing_and_is_told(lab):
+    den, cabin = lab.add_home("den"), lab.add_home("cabin", nat=True)
+    lab.introduce(den, cabin)
+    pc, tv = den.add_console("pc"), cabin.add_console("tv")
+    lab.start_daemons()
+    assert tv.ping(pc.address).received
+
+    den.peers["cabin"]["public_key"] = "nonsense"
+    den.daemon.reload()
+    wait_for(lambda: any("public_key" in text for text in den.daemon.status()["problems"]), 2, "a problem")
+    assert tv.ping(pc.address).received

@@ -1,0 +1,54 @@
+"""A router that restarts must harm nobody else, and is back before a person notices."""
+
+import time
+
+import pytest
+from netns import parse_ping, wait_for
+
+pytestmark = pytest.mark.timeout(90)
+
+
+@pytest.mark.parametrize("victim", ["den", "cabin"])
+def test_a_killed_daemon_is_reachable_again_within_two_seconds(lab, victim):
+    den, cabin, lodge = lab.add_home("den"), lab.add_home("cabin", nat=True), lab.add_home("lodge")
+    lab.introduce(den, cabin, lodge)
+    consoles = {home.name: home.add_console("pc") for home in lab.homes}
+    lab.start_daemons()
+    for home in ("cabin", "lodge"):
+        assert consoles["den"].ping(consoles[home].address).received
+    killed = {"den": den, "cabin": cabin}[victim]
+    friend, (bystander, other) = {
+        "den": (cabin, ("lodge", "cabin")),
+        "cabin": (den, ("den", "lodge")),
+    }[victim]
+    wait_for(lambda: consoles[bystander].ping(consoles[other].address).received, 5, "the bystanders")
+    undisturbed = consoles[bystander].start_ping(consoles[other].address)
+
+    killed.daemon.kill()
+    time.sleep(1)
+    killed.start_daemon()
+    began = time.monotonic()
+    command = ["ping", "-n", "-c", 1, "-i", 0.1, "-w", 5, consoles[victim].address]
+    consoles[friend.name].run(command)
+    assert time.monotonic() - began < 2
+
+    time.sleep(1)
+    ping = parse_ping(undisturbed.interrupt())
+    assert ping.received == ping.sent
+
+
+def test_a_daemon_that_is_asked_to_stop_leaves_nothing_behind(lab):
+    den = lab.add_home("den")
+    daemon = den.start_daemon()
+    assert den.has_device() and den.control.exists()
+    daemon.stop()
+    assert daemon.process.popen.returncode == 0
+    assert not den.has_device() and not den.control.exists()
+
+
+def test_a_killed_daemon_starts_again_over_its_own_remains(lab):
+    den = lab.add_home("den")
+    den.start_daemon().kill()
+    assert den.control.exists()
+    den.start_daemon()
+    assert den.daemon.status()["device"] == "ipop0"

@@ -1,0 +1,58 @@
+"""The purpose of it all: devices behind two routers find and reach each other, as on one LAN."""
+
+import pytest
+from devices import fetch_file, find_service, host_game, publish_service, seek_game, serve_file
+
+pytestmark = pytest.mark.timeout(90)
+
+
+@pytest.fixture
+def consoles(lab):
+    den, cabin = lab.add_home("den"), lab.add_home("cabin", nat=True)
+    lab.introduce(den, cabin)
+    lab.start_daemons()
+    return den.add_console("pc"), cabin.add_console("tv")
+
+
+def test_devices_answer_to_ping(consoles):
+    pc, tv = consoles
+    ping = tv.ping(pc.address, count=10)
+    assert ping.received == ping.sent
+    assert min(ping.times_ms) < 20
+
+
+def test_a_full_ethernet_frame_fits(consoles):
+    pc, tv = consoles
+    for sender, receiver in ((tv, pc), (pc, tv)):
+        # 1472 bytes, 8 of ICMP and 20 of IP: 1500, and ping forbids fragments
+        ping = sender.run(["ping", "-M", "do", "-s", 1472, "-c", 3, "-i", 0.2, receiver.address]).stdout
+        assert " 0% packet loss" in ping
+
+
+def test_games_find_each_other_by_broadcast(consoles):
+    pc, tv = consoles
+    host_game(pc, "Quake on the PC")
+    host_game(tv, "Kart race on the TV")
+    assert seek_game(tv)["address"] == pc.address
+    assert seek_game(pc)["address"] == tv.address
+
+
+def test_a_tv_finds_a_media_server_by_multicast_dns(consoles):
+    pc, tv = consoles
+    publish_service(pc, "Films at the den")
+    found = find_service(tv)
+    assert (found["service"], found["address"]) == ("Films at the den", pc.address)
+
+
+def test_a_file_arrives_whole(consoles):
+    pc, tv = consoles
+    file = fetch_file(tv, pc.address, serve_file(pc, megabytes=16))
+    assert file.intact
+
+
+def test_a_lossy_line_loses_what_it_loses_and_no_more(consoles):
+    pc, tv = consoles
+    assert tv.ping(pc.address).received
+    pc.lab.homes[0].lose(10)
+    file = fetch_file(tv, pc.address, serve_file(pc, megabytes=1))
+    assert file.intact
