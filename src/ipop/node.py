@@ -72,7 +72,7 @@ class _HostLink:
 
 
 class Node:
-    """`private_key` is 32 bytes, `crypto` a port's; `wall` (ms since 1970) is the clock at `now`, `mark` the last one kept.
+    """`private_key` is 32 bytes, `crypto` a port's; `wall` (ms since 1970) is the clock at `now`, `mark` the one kept.
 
     `release` is told to the others. Times are ms on a clock that never goes back."""
 

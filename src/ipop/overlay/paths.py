@@ -1,4 +1,4 @@
-"""The ways to our own nodes: an address is used only after a nonce sent there, inside the session, came back from there.
+"""The ways to our own nodes: an address is used only after a nonce, sent there inside the session, came back.
 
 A packet from a new source proves who made it, not who sent it: whoever withholds a datagram can send it from anywhere.
 So a new source is asked for its nonce and nothing more. The same question, put to the address in use, tells whether a

@@ -1,4 +1,6 @@
-"""MACs and cookies: how a responder under load makes a caller prove its address (whitepaper sections 5.3, 5.4.4, 5.4.7).
+"""MACs and cookies: how a responder under load makes a caller prove its address.
+
+Whitepaper sections 5.3, 5.4.4 and 5.4.7.
 
 mac1 shows that the caller knows our public key, so that strangers hear nothing from us. mac2 is made with a cookie,
 which we hand to the caller's address and don't have to remember: it is a MAC over that address under a secret

@@ -52,7 +52,7 @@ class _Attempt:
 
 
 class Peer:
-    """Made by `Tunnel.add_peer`. `tunnel` gives it indices, randomness, timestamps, a way out and a place for events."""
+    """Made by `Tunnel.add_peer`. `tunnel` gives it indices, randomness, timestamps, a way out, a place for events."""
 
     def __init__(self, tunnel, suite, public_key, psk):
         self.tunnel = tunnel

@@ -1,4 +1,6 @@
-"""IP headers, ARP (RFC 826) and neighbour discovery (RFC 4861), as far as a host on Ethernet needs them. Addresses are packed bytes."""
+"""IP headers, ARP (RFC 826) and neighbour discovery (RFC 4861), as far as a host on Ethernet needs them.
+
+Addresses are packed bytes."""
 
 import struct
 
