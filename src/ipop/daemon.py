@@ -19,7 +19,6 @@ from .wg.messages import TRANSPORT_MAX
 from .wire import address
 from .wire.batch import Batch
 
-DEFAULT_CONFIG = "/etc/config/ipop"
 SLOTS = 32  # packets of one kind in one turn of the loop
 COLD_MAX = 64  # queued datagrams sent in one turn, so that a flood leaves room for the rest
 RESOLVE_AGAIN = 60_000  # ms between two look-ups of a name whose peer is not connected
@@ -32,7 +31,7 @@ USAGE = """usage: ipopd [--config FILE] [--check] [--verbose]
   --config FILE   the configuration (default %s)
   --check         say whether the configuration is valid, and stop
   --verbose       log everything
-""" % DEFAULT_CONFIG
+""" % config.DEFAULT_FILE
 
 
 class Daemon:
@@ -52,7 +51,7 @@ class Daemon:
         self._apply_log_level()
         for warning in warnings:
             log.warning(warning)
-        options = self._config.globals
+        options = self._config
         try:
             self._listener = self._keep(Listener(options.control))
             self._udp = self._keep(Udp(options.port))
@@ -79,7 +78,7 @@ class Daemon:
 
     def run(self):
         """Work until a signal says stop."""
-        options = self._config.globals
+        options = self._config
         log.info(
             "ipopd %s: device %s, UDP port %d, %d peers, public key %s"
             % (VERSION, options.device, self._udp.port, len(self._config.peers), self._text_key())
@@ -183,7 +182,7 @@ class Daemon:
         """Read the configuration again and apply what is different. One that is wrong changes nothing."""
         try:
             new, warnings = _read_config(self._path)
-            self._rebind(new.globals.port)
+            self._rebind(new.port)
         except UserError as error:
             log.error("%s; the old configuration runs on" % error.message)
             self._set_problem("config", "the new configuration is not in use: " + error.message)
@@ -208,7 +207,7 @@ class Daemon:
         self._resolve(now)
 
     def _rebind(self, port):
-        if port == self._config.globals.port:
+        if port == self._config.port:
             return
         udp = Udp(port)
         for udp_socket in self._udp.sockets():
@@ -220,11 +219,11 @@ class Daemon:
 
     def _needs_restart(self, new):
         """What of a new configuration can only be had by a restart, as a sentence, or None."""
-        old = self._config.globals
+        old = self._config
         changed = [
             name
             for name in ("device", "bridge", "control", "state_dir")
-            if getattr(old, name) != getattr(new.globals, name)
+            if getattr(old, name) != getattr(new, name)
         ]
         if new.private_key != self._config.private_key:
             changed.append("private key")
@@ -235,7 +234,7 @@ class Daemon:
         return text
 
     def _apply_log_level(self):
-        log.set_level("debug" if self._verbose else self._config.globals.log_level)
+        log.set_level("debug" if self._verbose else self._config.log_level)
 
     # --- names
 
@@ -270,13 +269,14 @@ class Daemon:
             return 0, {}
 
     def _save_state(self):
-        mark, endpoints = self._node.timestamps.mark, self._node.endpoints()
-        endpoints = {**self._saved_endpoints, **endpoints}
+        mark = self._node.timestamps.mark
+        endpoints = dict(self._saved_endpoints)
+        endpoints.update(self._node.endpoints())
         if mark == self._saved_mark and endpoints == self._saved_endpoints:
             return
         self._saved_mark, self._saved_endpoints = mark, endpoints
         try:
-            files.make_private_folder(self._config.globals.state_dir)
+            files.make_private_folder(self._config.state_dir)
             files.write_atomic(self._state_file, state.dump(mark, endpoints).encode())
             self._set_problem("state", None)
         except OSError as error:

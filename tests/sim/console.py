@@ -164,7 +164,7 @@ class Talk:
 
     def resumed_after(self, when):
         """How long after `when` the first of what was sent from then on arrived, or None."""
-        times = [at for number, at in self.arrived.items() if self.sent[number] >= when]
+        times = [at for number, at in self.arrived.items() if self.sent[number] > when]
         return min(times) - when if times else None
 
     def _say(self):

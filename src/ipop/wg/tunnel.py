@@ -5,8 +5,9 @@
 
 Strangers can make us work, so their messages pass three gates, each dearer than the one before: the size, mac1 (are
 they meant for us), and a budget of handshakes per second and suite. Who comes when the budget is used up gets a cookie
-and is let in when it shows the cookie, twenty times a second per address at most. BLAKE2s initiations, which are dear on an
-interpreter that computes them in Python, have a small budget of their own, and none where no stock peer is configured.
+and is let in when it shows the cookie, twenty times a second per address at most. BLAKE2s initiations, which are dear
+on an interpreter that computes them in Python, have a small budget of their own, and none where no stock peer is
+configured.
 """
 
 import struct

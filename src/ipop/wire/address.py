@@ -26,4 +26,4 @@ def is_ip(host):
     if ":" in host:
         return True
     parts = host.split(".")
-    return len(parts) == 4 and all([part.isdigit() and int(part) < 256 for part in parts])
+    return len(parts) == 4 and all(part.isdigit() and int(part) < 256 for part in parts)

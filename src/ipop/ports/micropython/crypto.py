@@ -4,8 +4,9 @@ ffi checks neither the number nor the size of the arguments, so every signature 
 The same names as in ports/cpython/crypto.py, where they are described.
 """
 
-import ffi
 import os
+
+import ffi
 import uctypes
 
 from .blake2s import blake2s
