@@ -1,0 +1,312 @@
+"""The configuration: what may stand in /etc/config/ipop, and what it means.
+
+One table, `SECTIONS`, says everything about each option: checks, defaults, "did you mean" and what documentation and
+web forms need are read from it. `load` opens nothing by itself, and tells of everything that is wrong at once:
+
+    /etc/config/ipop:7: option 'port': expected a UDP port from 1 to 65535, got '70000'
+"""
+
+from collections import namedtuple
+
+from . import uci
+from .errors import ConfigError
+from .values import (
+    BOOLEAN,
+    DEVICE,
+    ENDPOINT,
+    FILE,
+    FOLDER,
+    NAME,
+    PORT,
+    PREFIXES,
+    PUBLIC_KEY,
+    SECONDS,
+    SOCKET,
+    Refused,
+    choice,
+    key_text,
+    parse_key,
+)
+from .wire import ip
+from .words import did_you_mean, quoted, why
+
+DEFAULT_FILE = "/etc/config/ipop"
+
+Option = namedtuple("Option", "name kind default help")  # the default as one would write it, None: there is none
+
+SECTIONS = {
+    # this node; the section and each of its options may be missing
+    "globals": (
+        Option("enabled", BOOLEAN, "1", "Whether the daemon runs"),
+        Option("port", PORT, "51820", "The UDP port that peers send to"),
+        Option("device", DEVICE, "ipop0", "The Ethernet device that the daemon makes"),
+        Option("bridge", DEVICE, None, "An existing bridge that the device becomes a port of"),
+        Option("private_key_file", FILE, "/etc/ipop/private.key", "This node's key, made by 'ipop keygen'"),
+        Option("state_dir", FOLDER, "/etc/ipop", "Where the little is kept that must survive a restart"),
+        Option("control", SOCKET, "/var/run/ipop.sock", "The socket on which the daemon answers 'ipop'"),
+        Option("log_level", choice("error", "warning", "info", "debug"), "info", "How much is logged"),
+    ),
+    # another node; the section's name is the peer's
+    "peer": (
+        Option("name", NAME, None, "The peer's name, where the section can't have it"),
+        Option("public_key", PUBLIC_KEY, None, "Who it is"),
+        Option("endpoint", ENDPOINT, None, "Where it is; without one it has to call first"),
+        Option("preshared_key_file", FILE, None, "A secret that both sides hold besides their keys"),
+        Option("suite", choice("sha256", "blake2s"), "sha256", "blake2s for a stock WireGuard peer"),
+        Option("allowed_ips", PREFIXES, None, "The addresses that a stock WireGuard peer has on the LAN"),
+        Option("keepalive", SECONDS, "25", "Seconds between the signs of life that keep a NAT open"),
+        Option("enabled", BOOLEAN, "1", "Whether this peer counts"),
+    ),
+}
+
+# all options of `globals`, then 32 bytes (None when not enabled) and a list of PeerConfigs (see node.py)
+Config = namedtuple("Config", [option.name for option in SECTIONS["globals"]] + ["private_key", "peers"])
+
+
+def load(text, filename, read_file, dh_base):
+    """A Config, and a list of warnings.
+
+    `text` is the file's content, text or bytes; `read_file(path)` returns (bytes, mode) of a key file or raises
+    OSError; `dh_base` makes a public key of a private one. Raises ConfigError, its message a line for each error.
+    """
+    loader = _Loader(filename, read_file, dh_base)
+    config = loader.load(text)
+    if loader.errors:
+        raise ConfigError("\n".join(loader.errors))
+    return config, loader.warnings
+
+
+def setting(text, filename, name):
+    """One option of `globals`, whatever else is wrong with the file. Raises ConfigError."""
+    (schema,) = [option for option in SECTIONS["globals"] if option.name == name]
+    sections, _ = uci.parse(text, filename)
+    for section in sections:
+        option = section.get(name)
+        if section.type == "globals" and option is not None:
+            return _value(schema, option)
+    return _default(schema)
+
+
+# --- one section
+
+
+class _Form:
+    """What a section (None: a missing one) says, by the schema of its type: `form["port"]`."""
+
+    def __init__(self, type, section, filename):
+        self.names = [schema.name for schema in SECTIONS[type]]
+        self.section = section
+        self.where = section.where if section else filename
+        self.errors = []
+        self.values = {}
+        self._written = {option.name: option for option in section.options} if section else {}
+        for schema in SECTIONS[type]:
+            self.values[schema.name] = _default(schema)
+            try:
+                if schema.name in self._written:
+                    self.values[schema.name] = _value(schema, self._written[schema.name])
+            except ConfigError as error:
+                self.errors.append(error.message)
+
+    def __getitem__(self, name):
+        return self.values[name]
+
+    def __setitem__(self, name, value):
+        self.values[name] = value
+
+    def has(self, name):
+        return name in self._written
+
+    def place(self, name):
+        """How a message about an option begins."""
+        where = self._written[name].where if name in self._written else self.where
+        return f"{where}: option '{name}'"
+
+    def words(self, name):
+        """The values of a list as they were written: [(text, where)]."""
+        return _words(self._written[name]) if name in self._written else []
+
+    def unknown(self):
+        """The Options that are not in the schema."""
+        return [option for option in self.section.options if option.name not in self.values] if self.section else []
+
+
+def _default(schema):
+    if schema.kind.many:
+        return []
+    return None if schema.default is None else schema.kind.parse(schema.default)
+
+
+def _value(schema, option):
+    """What is said about an option. Raises ConfigError."""
+    if schema.kind.many:
+        return [_parse(schema, word, where) for word, where in _words(option)]
+    if len(option.values) != 1:
+        raise ConfigError(f"{option.where}: option '{option.name}': expected one value, got a list of them")
+    return _parse(schema, option.values[0].text, option.values[0].where)
+
+
+def _words(option):
+    """A list can also be written as one option, with blanks between."""
+    return [(word, value.where) for value in option.values for word in value.text.split()]
+
+
+def _parse(schema, text, where):
+    try:
+        return schema.kind.parse(text)
+    except Refused as error:
+        wrong = error.args[0]
+    except ValueError:
+        wrong = f"expected {schema.kind.expected}, got {quoted(text)}"
+    raise ConfigError(f"{where}: option '{schema.name}': {wrong}")
+
+
+# --- the whole file
+
+
+class _Loader:
+    """Goes through the file once and collects what is wrong with it."""
+
+    def __init__(self, filename, read_file, dh_base):
+        self.errors = []
+        self.warnings = []
+        self._filename = filename
+        self._read_file = read_file
+        self._dh_base = dh_base
+
+    def load(self, text):
+        sections, self.warnings = uci.parse(text, self._filename)
+        of_type = {type: [section for section in sections if section.type == type] for type in SECTIONS}
+        for section in sections:
+            if section.type not in SECTIONS:
+                guess = did_you_mean(section.type, sorted(SECTIONS))
+                self._warn(section.where, f"section type {quoted(section.type)} is ignored; {guess}")
+        node = self._node(of_type["globals"])
+        private_key, peers = None, []
+        if node["enabled"]:
+            remedy = f"run 'ipop keygen {node['private_key_file']}'"
+            private_key = self._key_file(node, "private_key_file", remedy)
+            peers = self._peers(of_type["peer"], private_key and self._dh_base(private_key))
+        return Config(private_key=private_key, peers=peers, **node.values)
+
+    def _node(self, sections):
+        form = _Form("globals", sections[0] if sections else None, self._filename)
+        self._check_options(form)
+        for section in sections[1:]:
+            self._error(section.where, f"expected one section 'globals', got one at {form.where} too: join them")
+        if form["bridge"] is not None and form["bridge"] == form["device"]:
+            self._error(form.place("bridge"), "expected the name of a bridge, got that of the device itself")
+        return form
+
+    def _peers(self, sections, own_key):
+        """A PeerConfig of each that is enabled."""
+        from .node import PeerConfig  # not above: the command wants one option, and not the whole core
+
+        if not sections:
+            self._warn(self._filename, "no peers yet: add a section 'config peer' with another node's 'public_key'")
+        peers, forms = [], []
+        for section in sections:
+            form = _Form("peer", section, self._filename)
+            if not form["enabled"]:
+                continue  # it may be half-finished
+            self._check_options(form)
+            self._check_key(form, own_key, forms)
+            self._check_addresses(form, forms)
+            forms.append(form)
+            preshared_key = self._preshared_key(form)
+            peers.append(
+                PeerConfig(
+                    name=form["name"],
+                    public_key=form["public_key"],
+                    endpoint=form["endpoint"],
+                    preshared_key=preshared_key,
+                    suite=form["suite"],
+                    allowed_ips=form["allowed_ips"],
+                    keepalive=form["keepalive"],
+                )
+            )
+        return peers
+
+    def _check_options(self, form):
+        self.errors += form.errors
+        for option in form.unknown():
+            guess = did_you_mean(option.name, form.names)
+            self._warn(option.where, f"option {quoted(option.name)} is ignored; {guess}")
+
+    def _check_key(self, form, own_key, others):
+        """A peer has a key and a name, and nobody else has them."""
+        key = form["public_key"]
+        if not form.has("public_key"):
+            self._error(form.where, "this peer needs a 'public_key': run 'ipop keygen --show' on the other side")
+        if form["name"] is None:
+            form["name"] = form.section.name if not form.section.anonymous else key and key_text(key)[:8]
+        if key is not None and key == own_key:
+            expected = "the other side's key, got this node's own: run 'ipop keygen --show' over there"
+            self._error(form.place("public_key"), f"expected {expected}")
+        for option in ("public_key", "name"):
+            for other in others:
+                if form[option] is not None and form[option] == other[option]:
+                    self._error(form.place(option), f"the peer at {other.where} has the same: each has its own")
+
+    def _check_addresses(self, form, others):
+        """A stock WireGuard peer has addresses of its own, and only such a peer is given them."""
+        if form["suite"] != "blake2s":
+            if form.has("allowed_ips") and not form.errors:
+                remedy = "remove it, or set 'option suite blake2s' if this is one"
+                self._error(form.place("allowed_ips"), f"only a stock WireGuard peer has it: {remedy}")
+            return
+        if not form.has("allowed_ips"):
+            self._error(form.where, "a stock WireGuard peer needs 'allowed_ips': its addresses on the LAN")
+        for (text, where), prefix in zip(form.words("allowed_ips"), form["allowed_ips"]):
+            for other in others:
+                for taken in other["allowed_ips"]:
+                    if other["suite"] == "blake2s" and _overlap(prefix, taken):
+                        rest = f"{text} belongs to the peer at {other.where} already"
+                        self._error(f"{where}: option 'allowed_ips'", rest)
+                        break
+
+    def _preshared_key(self, form):
+        path = form["preshared_key_file"]
+        if path is None:
+            return None
+        remedy = f"run 'ipop keygen --preshared {path}' on one side and copy the file to the other"
+        return self._key_file(form, "preshared_key_file", remedy)
+
+    def _key_file(self, form, option, remedy):
+        """The key in a file, or None if there is something wrong. The content is never shown."""
+        path = form[option]
+        place = form.place(option)
+        try:
+            data, mode = self._read_file(path)
+        except OSError as error:
+            if error.errno != _ENOENT:
+                remedy = "make it a file that the user of ipopd can read"
+            self._error(place, f"{path}: {why(error)}: {remedy}")
+            return None
+        if mode & 0o007:
+            self._warn(place, f"{path} is open to everybody on this machine: run 'chmod 600 {path}'")
+        try:
+            key = parse_key(data.strip().decode())
+        except ValueError:
+            got = f"{len(data)} bytes of something else" if data.strip() else "nothing"
+            expected = "a key, which is 44 characters of base64"
+            self._error(place, f"{path}: expected {expected}, got {got}: remove it, then {remedy}")
+            return None
+        if not any(key):
+            self._error(place, f"{path}: a key of zeros is no secret: remove it, then {remedy}")
+            return None
+        return key
+
+    def _error(self, where, text):
+        self.errors.append(f"{where}: {text}")
+
+    def _warn(self, where, text):
+        self.warnings.append(f"{where}: {text}")
+
+
+def _overlap(a, b):
+    """Whether two (address, prefix length) pairs have an address in common."""
+    return ip.contains(a[0], min(a[1], b[1]), b[0])
+
+
+_ENOENT = 2

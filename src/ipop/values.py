@@ -1,0 +1,187 @@
+"""How values are written in the configuration, and what they become.
+
+A kind of value is a parser with the words for what it expects. Parsers take text and raise ValueError; Refused, where
+there is more to say than what was expected.
+"""
+
+import binascii
+from collections import namedtuple
+
+from .wire import address, ip
+
+# `datatype` is LuCI's name for it; an option with `many` holds a list
+Kind = namedtuple("Kind", "parse expected datatype many")
+
+
+class Refused(ValueError):
+    """`args[0]` says what is wrong."""
+
+
+def _boolean(text):
+    if text in ("1", "yes", "on", "true", "enabled"):
+        return True
+    if text in ("0", "no", "off", "false", "disabled"):
+        return False
+    raise ValueError
+
+
+def _number(low, high):
+    def parse(text):
+        if not (0 < len(text) < 10 and all("0" <= c <= "9" for c in text) and low <= int(text) <= high):
+            raise ValueError
+        return int(text)
+
+    return parse
+
+
+def _word(letters, longest):
+    def parse(text):
+        if not 0 < len(text) <= longest or text in (".", "..") or not all(c in letters for c in text):
+            raise ValueError
+        return text
+
+    return parse
+
+
+def _path(longest):
+    def parse(text):
+        if text[:1] != "/" or len(text.encode()) > longest:
+            raise ValueError
+        return text
+
+    return parse
+
+
+def parse_key(text):
+    """32 bytes from 44 characters of base64. Raises ValueError."""
+    if len(text) != 44:
+        raise ValueError
+    key = binascii.a2b_base64(text.encode())
+    if key_text(key) != text:  # letters that don't belong there were skipped, or the last one has stray bits
+        raise ValueError
+    return key
+
+
+def key_text(key):
+    return binascii.b2a_base64(key).decode().strip()
+
+
+def _public_key(text):
+    key = parse_key(text)
+    if key[:31] + bytes([key[31] & 0x7F]) in _LOW_ORDER:
+        raise Refused(f"{text} can't be anybody's key (a point of low order)")
+    return key
+
+
+_LOW_ORDER = [
+    binascii.unhexlify(point)
+    for point in (
+        b"0000000000000000000000000000000000000000000000000000000000000000",
+        b"0100000000000000000000000000000000000000000000000000000000000000",
+        b"e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+        b"5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+        b"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        b"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        b"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    )
+]
+
+
+def _endpoint(text):
+    host, port = address.parse(text)
+    if ":" in host or host.replace(".", "").isdigit():
+        packed = parse_ip(host)
+        if not any(packed) or ip.is_multicast(packed):
+            raise Refused(f"{text} can't be anybody's address")
+        if packed[:12] == _MAPPED:
+            host = ".".join([str(byte) for byte in packed[12:]])
+    elif len(host) > 253 or not all(_is_label(label) for label in host.split(".")):
+        raise ValueError
+    return host, port
+
+
+_MAPPED = bytes(10) + b"\xff\xff"  # IPv4-mapped addresses (RFC 4291 section 2.5.5.2)
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+
+
+def _is_label(text):
+    return 0 < len(text) <= 63 and text[0] != "-" and text[-1] != "-" and all(c in _LETTERS for c in text)
+
+
+def _prefix(text):
+    """(packed address, prefix length)"""
+    written, slash, length = text.partition("/")
+    packed = parse_ip(written)
+    bits = len(packed) * 8
+    length = _number(0, bits)(length) if slash else bits
+    if length == 0:
+        raise Refused(f"{text} would give this peer every address of the LAN: write only its own")
+    return _masked(packed, length), length
+
+
+def _masked(packed, length):
+    return bytes([byte & 0xFF00 >> min(max(length - 8 * i, 0), 8) & 0xFF for i, byte in enumerate(packed)])
+
+
+def parse_ip(text):
+    """4 or 16 bytes from an IP address (RFC 4291 section 2.2). Raises ValueError."""
+    if ":" not in text:
+        return bytes(_ipv4(text))
+    head, gap, tail = text.partition("::")
+    front, back = _groups(head, not gap), _groups(tail, True)
+    missing = 16 - len(front) - len(back)
+    if missing != 0 if not gap else missing < 2:
+        raise ValueError
+    return bytes(front + [0] * missing + back)
+
+
+def _ipv4(text):
+    parts = text.split(".")
+    if len(parts) != 4 or not all(part == "0" or part[:1] != "0" for part in parts):
+        raise ValueError
+    return [_number(0, 255)(part) for part in parts]
+
+
+def _groups(text, may_end_in_ipv4):
+    """The bytes of `1:2:3` or `1:2:192.0.2.1`."""
+    if not text:
+        return []
+    packed = []
+    groups = text.split(":")
+    for i, group in enumerate(groups):
+        if "." in group and may_end_in_ipv4 and i == len(groups) - 1:
+            packed += _ipv4(group)
+        elif 0 < len(group) <= 4 and all(c in "0123456789abcdefABCDEF" for c in group):
+            packed += [int(group, 16) >> 8, int(group, 16) & 0xFF]
+        else:
+            raise ValueError
+    return packed
+
+
+BOOLEAN = Kind(_boolean, "1 or 0", "bool", False)
+PORT = Kind(_number(1, 65535), "a UDP port from 1 to 65535", "port", False)
+SECONDS = Kind(_number(0, 65535), "seconds from 0 (off) to 65535", "range(0, 65535)", False)
+DEVICE = Kind(_word(_LETTERS + ".", 15), "1 to 15 letters, digits, '.', '_' or '-'", "netdevname", False)
+NAME = Kind(_word(_LETTERS + ".", 63), "a name of up to 63 letters, digits, '.', '_' or '-'", "maxlength(63)", False)
+FILE = Kind(_path(4095), "a path that begins with /", "file", False)
+FOLDER = Kind(_path(4095), "a path that begins with /", "directory", False)
+SOCKET = Kind(_path(107), "a path of at most 107 bytes that begins with /", "file", False)
+PUBLIC_KEY = Kind(_public_key, "a public key, as 'ipop keygen' prints it (44 characters of base64)", "base64", False)
+PREFIXES = Kind(_prefix, "IP addresses, such as 10.1.2.3/32 or fd00::3/128", "cidr", True)
+ENDPOINT = Kind(
+    _endpoint,
+    "ADDRESS:PORT, such as 203.0.113.7:51820, [2001:db8::1]:51820 or home.example:51820",
+    "hostport",
+    False,
+)
+
+
+def choice(*words):
+    """The Kind that is one of some words."""
+
+    def parse(text):
+        if text not in words:
+            raise ValueError
+        return text
+
+    return Kind(parse, f"{', '.join(words[:-1])} or {words[-1]}", f"or({', '.join(words)})", False)
