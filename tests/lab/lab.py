@@ -150,7 +150,7 @@ class Home:
         console = Host(self.lab, f"{self.name}-{name}")
         console.address = f"{self._network}.{next(self._next_console)}"
         link(console, "eth0", self.router, name)
-        self.router.ip(f"link set {name} master br-group")
+        self.router.ip(f"link set dev {name} master br-group")
         console.ip(f"addr add {console.address}/16 dev eth0", f"route add default via {self._network}.1")
         return console
 
@@ -248,8 +248,8 @@ def uci_section(kind, name, options):
 
 def link(host, name, other, other_name):
     """A cable between two hosts."""
-    host.ip(f"link add {name} type veth peer name {other_name} netns {other.netns}", f"link set {name} up")
-    other.ip(f"link set {other_name} up")
+    host.ip(f"link add {name} type veth peer name {other_name} netns {other.netns}", f"link set dev {name} up")
+    other.ip(f"link set dev {other_name} up")
 
 
 def connect_to_internet(host):

@@ -86,10 +86,7 @@ class Host:
         self.name = name
         self.netns = f"{lab.prefix}-{name}"
         self.address = None
-        try:
-            _command("ip", "netns", "add", self.netns, check=True)
-        except subprocess.CalledProcessError as error:
-            raise LabError(f"this machine lets us make no network namespaces: {error.stdout.strip()}")
+        _command("ip", "netns", "add", self.netns, check=True)
         self.ip("link set lo up")
 
     def run(self, argv, timeout=20, check=True, text=True, **options):
@@ -108,6 +105,7 @@ class Host:
         return process
 
     def ip(self, *lines):
+        """Lines for `ip -batch` in this namespace."""
         _command("ip", "-n", self.netns, "-batch", "-", input="\n".join(lines), check=True)
 
     def nft(self, rules):
@@ -207,5 +205,7 @@ def _start_time(pid):
 
 
 def _command(*argv, check=False, input=None):
-    return subprocess.run(argv, check=check, input=input, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+    done = subprocess.run(argv, input=input, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if check and done.returncode:
+        raise LabError(f"{' '.join(argv)}:\n{input or ''}\n{done.stdout}")
+    return done.stdout

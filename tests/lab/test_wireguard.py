@@ -1,0 +1,113 @@
+"""Stock WireGuard devices are members too: wireguard-go is the other side, and calls or is called.
+
+To the home's devices the WireGuard host is one more device of their LAN; it has no Ethernet, so only IP crosses.
+"""
+
+import sys
+import time
+
+import pytest
+from lab import PORT
+from netns import PROGRAMS, parse_ping, wait_for
+from wireguard import MessageCounter, WireGuardHost
+
+LAPTOP = "10.77.200.1"
+
+pytestmark = pytest.mark.timeout(60)
+
+
+class Pair:
+    """A home and a laptop with WireGuard; `caller` has the other's endpoint, and begins."""
+
+    def __init__(self, lab, caller, keepalive=0):
+        self.caller = caller
+        self.home = lab.add_home(f"den{len(lab.homes)}")
+        self.pc = self.home.add_console("pc")
+        self.laptop = WireGuardHost(lab, f"laptop{len(lab.homes)}", LAPTOP)
+        endpoint = self.laptop.endpoint if caller == "home" else None
+        self.home.peers["laptop"] = {"public_key": self.laptop.public_key, "suite": "blake2s", "keepalive": keepalive,
+                                     "allowed_ips": [f"{LAPTOP}/32"], **({"endpoint": endpoint} if endpoint else {})}
+        self.to_home = MessageCounter(self.laptop.host, self.home.router)
+        self.to_laptop = MessageCounter(self.home.router, self.laptop.host)
+        # Who is called is there first: WireGuard tries again only after five seconds.
+        if caller == "home":
+            self.laptop.set_peer(self.home, "persistent-keepalive", keepalive)
+            self.home.start_daemon()
+        else:
+            self.home.start_daemon()
+            self.laptop.set_peer(self.home, "endpoint", self.home.endpoint, "persistent-keepalive", keepalive)
+
+    def call(self, **options):
+        """Pings from the one who can begin."""
+        if self.caller == "home":
+            return self.pc.ping(LAPTOP, **options)
+        return self.laptop.host.ping(self.pc.address, **options)
+
+    def flood(self, target, public_key, seconds):
+        stranger = self.home.lab.add_host("stranger")
+        return stranger.spawn([sys.executable, PROGRAMS / "flood.py", target, PORT, "blake2s", public_key, seconds])
+
+
+@pytest.mark.parametrize("caller", ["home", "laptop"])
+def test_packets_go_both_ways(lab, caller):
+    pair = Pair(lab, caller)
+    first = pair.call(count=5)
+    assert first.received == first.sent
+    for ping in (pair.pc.ping(LAPTOP, count=5), pair.laptop.host.ping(pair.pc.address, count=5)):
+        assert ping.received == ping.sent
+    # The tunnel's MTU is 1420 there: the largest packet goes through whole.
+    whole = pair.laptop.host.run(["ping", "-M", "do", "-s", 1392, "-c", 3, "-i", 0.2, pair.pc.address]).stdout
+    assert " 0% packet loss" in whole
+
+
+@pytest.mark.parametrize("caller", ["home", "laptop"])
+def test_both_keep_the_line_alive(lab, caller):
+    pair = Pair(lab, caller, keepalive=1)
+    wait_for(lambda: pair.to_home["keepalive"] >= 3 and pair.to_laptop["keepalive"] >= 3, 10, "keep-alives")
+    assert pair.home.daemon.peers()["laptop"]["state"] == "connected"
+
+
+def test_who_only_listens_answers_after_ten_seconds(lab):
+    pair = Pair(lab, "laptop")
+    assert pair.call(count=1).received
+    pair.pc.nft("table inet deaf { chain input { type filter hook input priority 0; udp dport 9 drop }}")
+    before = pair.to_laptop["keepalive"]
+    time.sleep(1)
+    pair.laptop.host.run([sys.executable, "-c", f"import socket; socket.socket(type=socket.SOCK_DGRAM)"
+                          f".sendto(b'hello', ('{pair.pc.address}', 9))"])
+    assert pair.to_laptop["keepalive"] == before
+    wait_for(lambda: pair.to_laptop["keepalive"] > before, 14, "a passive keep-alive")
+
+
+def test_a_busy_wireguard_hands_out_cookies_and_takes_ours(lab):
+    pair = Pair(lab, "home")
+    pair.flood(pair.laptop.host.address, pair.laptop.public_key, seconds=20)
+    wait_for(lambda: pair.pc.ping(LAPTOP, count=1).received, 20, "the busy laptop")
+    assert pair.to_home["cookie"] >= 1
+    assert pair.to_laptop["initiation_with_cookie"] >= 1
+
+
+def test_a_busy_home_hands_out_cookies_and_takes_wireguards(lab):
+    pair = Pair(lab, "laptop")
+    pair.flood(pair.home.router.address, pair.home.public_key, seconds=20)
+    wait_for(lambda: pair.home.daemon.status()["dropped"].get("under-load"), 5, "load")
+    wait_for(lambda: pair.call(count=1).received, 20, "the busy home")
+    assert pair.to_laptop["cookie"] >= 1
+    assert pair.to_home["initiation_with_cookie"] >= 1
+
+
+@pytest.mark.long
+@pytest.mark.timeout(320)  # keys are changed after two minutes, and time can't be hurried in other people's programs
+def test_keys_change_twice_and_nobody_notices(lab):
+    called, caller = Pair(lab, "laptop"), Pair(lab, "home")
+    pings = []
+    for pair in (called, caller):
+        assert pair.call(count=1).received
+        pings.append(pair.pc.start_ping(LAPTOP, 0.2))
+        pings.append(pair.laptop.host.start_ping(pair.pc.address, 0.2))
+    wait_for(lambda: called.to_laptop["response"] >= 3 and caller.to_home["response"] >= 3, 280,
+             "two more handshakes of each")
+    time.sleep(2)
+    for ping in pings:
+        counts = parse_ping(ping.interrupt())
+        assert counts.received == counts.sent
