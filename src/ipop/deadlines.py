@@ -7,10 +7,13 @@ touches the heap: it stores a time of its own and leaves the rest to the next wa
 
 import heapq
 
+_SLACK = 64  # entries that may be stale before the heap is swept
+
 
 class Deadlines:
     def __init__(self):
         self._heap = []
+        self._sweep_at = _SLACK
         self._tie = 0  # owners can't be compared; equal times are served in the order of asking
 
     def wake(self, owner, when):
@@ -19,6 +22,8 @@ class Deadlines:
             owner.wake_at = when
             self._tie += 1
             heapq.heappush(self._heap, (when, self._tie, owner))
+            if len(self._heap) > self._sweep_at:
+                self._sweep()
 
     def handle_timeout(self, now):
         while self._heap and self._heap[0][0] <= now:
@@ -33,3 +38,10 @@ class Deadlines:
         while heap and heap[0][2].wake_at != heap[0][0]:
             heapq.heappop(heap)
         return heap[0][0] if heap else None
+
+    def _sweep(self):
+        """Keep one entry for each owner: the one that it waits for."""
+        due = {id(entry[2]): entry for entry in self._heap if entry[2].wake_at == entry[0]}
+        self._heap = list(due.values())
+        heapq.heapify(self._heap)
+        self._sweep_at = 2 * len(self._heap) + _SLACK

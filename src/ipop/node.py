@@ -15,9 +15,9 @@ from .deadlines import Deadlines
 from .errors import Rejected
 from .lan.hosts import Host, Hosts, host_mac
 from .lan.switch import FLOOD, LAN, Switch
-from .overlay.paths import Paths
+from .overlay.paths import NONCE, Paths
 from .wg import messages
-from .wg.peer import ELSEWHERE, GAVE_UP, SESSION, SILENT
+from .wg.peer import ELSEWHERE, LOST, SESSION, SILENT
 from .wg.timestamps import Timestamps
 from .wg.tunnel import Tunnel
 from .wire import ethernet, ip, payload
@@ -34,7 +34,7 @@ PeerConfig = namedtuple(
 
 # what the node tells the shell; `addr` is where the peer is, `token` and `rtt` (ms) belong to an answered ping
 NodeEvent = namedtuple("NodeEvent", ("kind", "name", "addr", "token", "rtt"))
-CONNECTED, LOST, MOVED, ANSWERED = "connected", "lost", "moved", "answered"
+CONNECTED, UNREACHABLE, MOVED, ANSWERED = "connected", "unreachable", "moved", "answered"
 
 
 class _NodeLink:
@@ -86,7 +86,7 @@ class Node:
             private_key, crypto, self.timestamps, self._deadlines, payload.hello(release), self.count, now
         )
         self._switch = Switch()
-        self._hosts = Hosts()
+        self._hosts = Hosts(self.count)
         self._paths = Paths(crypto)
         self._links = {}  # public key -> link
         self._node_links = []  # those that floods go to
@@ -102,8 +102,10 @@ class Node:
     # --- who the peers are
 
     def configure(self, peers, now):
-        """Make `peers` (PeerConfig) the peers. Who stays keeps its sessions, whatever else changes."""
-        wanted = {config.public_key: config for config in peers}
+        """Make `peers` (PeerConfig) the peers. Who stays keeps its sessions, whatever else changes.
+
+        Keys that nobody can have, and our own, are passed over."""
+        wanted = {config.public_key: config for config in peers if self._tunnel.can_reach(config.public_key)}
         for key in [key for key in self._links if key not in wanted]:
             self._remove(self._links[key])
         for key, config in wanted.items():
@@ -323,6 +325,8 @@ class Node:
         _, _, link.release = payload.parse_hello(content)
 
     def _handle_ping(self, link, content, addr, now):
+        if len(content) != NONCE:
+            raise Rejected("bad-payload")
         # back to where it came from: that path is what is being asked about
         link.peer.send(payload.control(payload.PONG, content), now, wants_answer=False, addr=addr)
 
@@ -379,9 +383,9 @@ class Node:
     def _on_elsewhere(self, peer, addr, now):
         self._probe(peer, addr, now)
 
-    def _on_gave_up(self, peer, addr, now):
+    def _on_lost(self, peer, addr, now):
         peer.context.is_up = False
-        self._tell(LOST, peer.context)
+        self._tell(UNREACHABLE, peer.context)
 
     def _tell(self, kind, link):
         self._events.append(NodeEvent(kind, link.config.name, link.peer.endpoint, None, None))
@@ -476,5 +480,5 @@ _EVENTS = {
     SESSION: Node._on_session,
     SILENT: Node._on_silent,
     ELSEWHERE: Node._on_elsewhere,
-    GAVE_UP: Node._on_gave_up,
+    LOST: Node._on_lost,
 }

@@ -16,6 +16,9 @@ from ..wire import ethernet, ip
 NEIGHBOUR_LIFE = 300_000  # ms
 NEIGHBOURS_MAX = 1024
 WAITING_MAX = 16  # packets that wait for a neighbour's MAC address
+WAITING_TIME = 3_000  # ms, as long as a host asks for one (RFC 4861's 3 solicitations of 1 s)
+ASK_GAP = 1_000  # ms between two questions for one address
+FRAMES_MAX = 64
 _UNSPECIFIED = bytes(16)
 
 
@@ -40,11 +43,15 @@ def host_mac(crypto, public_key):
 
 
 class Hosts:
-    def __init__(self):
+    """`count(reason)` is told what is thrown away."""
+
+    def __init__(self, count):
+        self._count = count
         self._hosts = []
         self._neighbours = {}  # address -> (MAC, when seen)
-        self._waiting = deque((), WAITING_MAX)  # (destination, frame without its destination MAC)
-        self._frames = deque((), 64)
+        self._asked = {}  # address -> when
+        self._waiting = deque((), WAITING_MAX)  # (destination, frame without its destination MAC, since when)
+        self._frames = deque((), FRAMES_MAX)
 
     def add(self, host):
         self._hosts.append(host)
@@ -71,11 +78,13 @@ class Hosts:
         source, destination, n = ip.addresses(mem, at, n)
         if not host.owns(source):
             raise Rejected("not-allowed")
+        if n > ethernet.FRAME_MAX - ethernet.HEADER:
+            raise Rejected("bad-packet")
         kind = ethernet.IPV4 if len(source) == 4 else ethernet.IPV6
         mac = self._find(destination, now)
         if mac is None:
-            self._waiting.append((destination, ethernet.header(b"", host.mac, kind) + bytes(mem[at : at + n])))
-            self._ask(host, source, destination)
+            self._wait(destination, ethernet.header(b"", host.mac, kind) + bytes(mem[at : at + n]), now)
+            self._ask(host, source, destination, now)
             return 0
         mem[at - ethernet.HEADER : at] = ethernet.header(mac, host.mac, kind)
         return n
@@ -88,22 +97,41 @@ class Hosts:
         mac, seen = self._neighbours.get(address, (None, 0))
         return mac if mac is not None and now - seen < NEIGHBOUR_LIFE else None
 
-    def _ask(self, host, source, destination):
+    def _wait(self, destination, frame, now):
+        if len(self._waiting) == WAITING_MAX:
+            self._waiting.popleft()
+            self._count("no-neighbour")
+        self._waiting.append((destination, frame, now))
+
+    def _ask(self, host, source, destination, now):
+        if now - self._asked.get(destination, now - ASK_GAP) < ASK_GAP:
+            return
+        if len(self._asked) >= NEIGHBOURS_MAX:
+            self._asked.clear()
+        self._asked[destination] = now
         if len(destination) == 4:
-            self._frames.append(ip.arp(ip.ARP_REQUEST, host.mac, source, bytes(6), destination))
+            self._emit(ip.arp(ip.ARP_REQUEST, host.mac, source, bytes(6), destination))
         else:
-            self._frames.append(ip.solicitation(host.mac, source, destination))
+            self._emit(ip.solicitation(host.mac, source, destination))
+
+    def _emit(self, frame):
+        if len(self._frames) == FRAMES_MAX:
+            self._count("lan-queue-full")
+        else:
+            self._frames.append(frame)
 
     def _learn(self, address, mac, now):
         if address not in self._neighbours and len(self._neighbours) >= NEIGHBOURS_MAX:
             self._neighbours.clear()
         self._neighbours[address] = (mac, now)
         for _ in range(len(self._waiting)):
-            destination, rest = self._waiting.popleft()
-            if destination == address:
-                self._frames.append(mac + rest)
+            destination, rest, since = self._waiting.popleft()
+            if now - since >= WAITING_TIME:
+                self._count("no-neighbour")
+            elif destination == address:
+                self._emit(mac + rest)
             else:
-                self._waiting.append((destination, rest))
+                self._waiting.append((destination, rest, since))
 
     def _handle_arp(self, frame, now):
         parsed = ip.parse_arp(frame)
@@ -115,7 +143,7 @@ class Hosts:
         if operation == ip.ARP_REQUEST and sender != target:
             for host in self._hosts:
                 if host.owns(target):
-                    self._frames.append(ip.arp(ip.ARP_REPLY, host.mac, target, mac, sender))
+                    self._emit(ip.arp(ip.ARP_REPLY, host.mac, target, mac, sender))
         return True
 
     def _handle_neighbour(self, frame, now):
@@ -129,5 +157,5 @@ class Hosts:
         if kind == ip.SOLICITATION:
             for host in self._hosts:
                 if host.owns(target):
-                    self._frames.append(ip.advertisement(host.mac, target, mac, source))
+                    self._emit(ip.advertisement(host.mac, target, mac, source))
         return True

@@ -9,6 +9,7 @@ from collections import namedtuple
 
 PROBE_LIFE = 10_000  # ms in which an answer counts
 PROBES_MAX = 256
+UNPROMPTED_MAX = 8  # probes under way to one peer that nobody asked for: it may be making addresses up
 PROBE_GAP = 500  # ms between two probes of one address that nobody asked for
 NONCE = 8  # bytes
 
@@ -27,9 +28,9 @@ class Paths:
 
         A `token` comes back with the answer; with one, the question is always put."""
         if token is None:
-            for probe in self._probes.values():
-                if probe.peer is peer and probe.addr == addr and now - probe.sent_at < PROBE_GAP:
-                    return None
+            same = [p for p in self._probes.values() if p.peer is peer and now - p.sent_at <= PROBE_LIFE]
+            if len(same) >= UNPROMPTED_MAX or any(p.addr == addr and now - p.sent_at < PROBE_GAP for p in same):
+                return None
         if len(self._probes) >= PROBES_MAX:
             self.expire(now)
             if len(self._probes) >= PROBES_MAX:

@@ -16,7 +16,7 @@ from ..errors import Rejected
 from . import messages
 from .cookie import CookieJar
 from .noise import Initiator
-from .session import REJECT_AFTER_TIME, REKEY_AFTER_TIME, Session
+from .session import REJECT_AFTER_TIME, REKEY_AFTER_MESSAGES, REKEY_AFTER_TIME, Session
 
 # whitepaper section 6.1, ms
 REKEY_TIMEOUT = 5_000
@@ -39,16 +39,17 @@ STAGED_MAX = 32  # packets that wait for a session; the oldest goes first
 # what a peer tells the node, through the tunnel's events
 SESSION = "session"  # a session can be sent on
 SILENT = "silent"  # something wants an answer and a second has passed
-GAVE_UP = "gave-up"  # no handshake in 90 s
+LOST = "lost"  # no handshake in 90 s
 ELSEWHERE = "elsewhere"  # one of our own nodes was heard from an address that isn't its endpoint
 
 
 class _Attempt:
     """A handshake that we have begun and that has not been answered."""
 
-    def __init__(self, noise, index):
+    def __init__(self, noise, index, sent_to):
         self.noise = noise
         self.index = index
+        self.sent_to = sent_to
 
 
 class Peer:
@@ -68,14 +69,16 @@ class Peer:
         self.previous = None  # the one before, still received on
         self.next = None  # one that the other side began and has not confirmed yet
 
+        self.is_lost = False
         self.heard_at = None
         self.handshake_at = None
         self.bytes_in = 0
         self.bytes_out = 0
 
         self._attempt = None
-        self._attempt_since = 0
         self._attempts = 0
+        self._calling_since = None  # since when nobody has answered
+        self._wanted_at = 0  # when somebody last wanted a session
         self._last_initiation_sent = None
         self._last_initiation_heard = None
         self._last_resync = None
@@ -106,10 +109,9 @@ class Peer:
             self._arm("silence", now + (SILENCE if self.is_ours else KEEPALIVE_TIMEOUT + REKEY_TIMEOUT))
         session = self.current
         age = now - session.created
-        if age >= REKEY_AFTER_TIME and (
-            session.initiator or self.is_ours and age >= REKEY_AFTER_TIME + RESPONDER_GRACE
-        ):
-            self.initiate(now)
+        if age >= REKEY_AFTER_TIME or session.counter >= REKEY_AFTER_MESSAGES:
+            if session.initiator or self.is_ours and age >= REKEY_AFTER_TIME + RESPONDER_GRACE:
+                self.initiate(now)
 
     def send(self, payload, now, wants_answer=True, addr=None):
         """Seal and queue a packet (bytes), to `addr` or else the endpoint; without a session it waits for one."""
@@ -134,14 +136,16 @@ class Peer:
 
     def initiate(self, now):
         """Begin a handshake, unless one is under way or there is nowhere to send it."""
+        self._wanted_at = now
         if self._attempt is not None or self.endpoint is None:
             return
         gap = QUICK_RETRIES[0] if self.is_ours else REKEY_TIMEOUT
         if self._last_initiation_sent is not None and now - self._last_initiation_sent < gap:
             self._arm("retry", self._last_initiation_sent + gap)
             return
-        self._attempt_since = now
         self._attempts = 0
+        if self._calling_since is None:
+            self._calling_since = now
         self._send_initiation(now)
 
     def resync(self, now):
@@ -155,7 +159,7 @@ class Peer:
         self._drop_attempt()
         noise = Initiator(self.suite, tunnel.crypto, tunnel.private_key, self.public_key, self.psk, PROLOGUE)
         message = noise.write(tunnel.crypto.random(32), tunnel.timestamps.next(now))
-        self._attempt = _Attempt(noise, tunnel.claim_index(self))
+        self._attempt = _Attempt(noise, tunnel.claim_index(self), self.endpoint)
         data = self._jar.sign(messages.initiation(self.suite, self._attempt.index, message), now)
         tunnel.transmit(data, self.endpoint)
         self._last_initiation_sent = now
@@ -221,12 +225,15 @@ class Peer:
         else:
             self.previous = self.current
         self.current = session
-        self.move_to(addr)
         self.heard_at = now
         self._asked_since = None
+        if addr == attempt.sent_to:  # it went there and came back: the address is proven
+            self.move_to(addr)
         self._begin(now)
-        if self._sent_at != now:
+        if session.counter == 0:
             self.send(b"", now, wants_answer=False)
+        if addr != self.endpoint:
+            self._heard_elsewhere(addr)
 
     def handle_cookie_reply(self, nonce, sealed, now):
         """A cookie for the message that we sent last: the next one will carry its mac2."""
@@ -241,7 +248,7 @@ class Peer:
         if session is not self.current and session is self.next:
             self._retire("previous")
             self.previous, self.current, self.next = self.current, session, None
-            if addr == session.answered_to:  # a handshake went there and came back: the address is proven
+            if addr == session.answered_to:  # our response went there and was understood: the address is proven
                 self.move_to(addr)
             self._begin(now)
         if n and self._owed_since is None:
@@ -250,10 +257,7 @@ class Peer:
         if session.initiator and session is self.current and now - session.created >= REKEY_ON_RECEIVE:
             self.initiate(now)
         if addr != self.endpoint:
-            if self.is_ours:
-                self.tunnel.emit(ELSEWHERE, self, addr)
-            else:  # WireGuard roams to where the last authentic packet came from (whitepaper section 2.1)
-                self.move_to(addr)
+            self._heard_elsewhere(addr)
 
     def move_to(self, addr):
         """Send to `addr` from now on."""
@@ -270,7 +274,8 @@ class Peer:
     def is_connected(self, now):
         """Whether there is a session, and no question has gone unanswered for long."""
         asked = self._asked_since
-        return self.session_to_send(now) is not None and (asked is None or now - asked < REKEY_TIMEOUT)
+        is_answered = asked is None or now - asked < REKEY_TIMEOUT
+        return is_answered and not self.is_lost and self.session_to_send(now) is not None
 
     def set_keepalive(self, keepalive, now):
         """Send something at least every `keepalive` ms; 0 turns that off."""
@@ -285,11 +290,19 @@ class Peer:
         self._forget_sessions()
         self.tunnel.forget_endpoint(self)
         self._timers.clear()
-        self._staged = deque((), STAGED_MAX)
+        self._throw_staged_away()
+
+    def _heard_elsewhere(self, addr):
+        if self.is_ours:
+            self.tunnel.emit(ELSEWHERE, self, addr)
+        else:  # WireGuard roams to where the last authentic packet came from (whitepaper section 2.1)
+            self.move_to(addr)
 
     def _begin(self, now):
         """There is a new current session: tell the node, let out what waited."""
         self.handshake_at = now
+        self.is_lost = False
+        self._calling_since = None
         self._arm("forget", now + FORGET_AFTER_TIME)
         self.tunnel.emit(SESSION, self, None)
         if self.is_ours and self.tunnel.greeting:
@@ -301,6 +314,11 @@ class Peer:
     def _end_attempt(self):
         self._drop_attempt()
         self._timers.pop("retry", None)
+
+    def _throw_staged_away(self):
+        for _ in self._staged:
+            self.tunnel.count("no-answer")
+        self._staged = deque((), STAGED_MAX)
 
     def _retire(self, name):
         session = getattr(self, name)
@@ -331,13 +349,16 @@ class Peer:
     def _retry(self, now):
         if self._attempt is None:  # it only waited for its turn
             self.initiate(now)
-        elif now - self._attempt_since < REKEY_ATTEMPT_TIME:
+            return
+        if not self.is_lost and now - self._calling_since >= REKEY_ATTEMPT_TIME:
+            self.is_lost = True
+            self.tunnel.emit(LOST, self, None)
+        if now - self._wanted_at < REKEY_ATTEMPT_TIME:
             self._send_initiation(now)
         else:
             self._end_attempt()
-            self._staged = deque((), STAGED_MAX)
+            self._throw_staged_away()
             self._asked_since = None
-            self.tunnel.emit(GAVE_UP, self, None)
 
     def _silence(self, now):
         since = self._asked_since
@@ -347,7 +368,6 @@ class Peer:
             self._wait_or(since + KEEPALIVE_TIMEOUT + REKEY_TIMEOUT, "silence", now, self.initiate)
         elif now - since >= SILENCE + SILENCE_REKEY:
             self.initiate(now)
-            self._arm("silence", now + SILENCE)
         elif now - since >= SILENCE:
             self._arm("silence", since + SILENCE + SILENCE_REKEY)
             self.tunnel.emit(SILENT, self, None)

@@ -12,6 +12,7 @@ from .replay import ReplayWindow
 
 # whitepaper section 6.1; times in ms
 REKEY_AFTER_MESSAGES = 1 << 60
+REJECT_AFTER_MESSAGES = (1 << 64) - (1 << 13) - 1
 REKEY_AFTER_TIME = 120_000
 REJECT_AFTER_TIME = 180_000
 
@@ -65,6 +66,8 @@ class Session:
 
         Returns the plaintext's length, padding included. Raises Rejected."""
         (counter,) = _unpack_from("<Q", mem, start + 8)
+        if counter >= REJECT_AFTER_MESSAGES:
+            raise Rejected("expired")
         _pack_into("<Q", self._nonce, 4, counter)
         at = ptr + (start + TRANSPORT_HEADER)
         null = self._null
@@ -85,7 +88,7 @@ class Session:
         return bytes(memoryview(buffer)[:length])
 
     def is_usable(self, now):
-        return now - self.created < REJECT_AFTER_TIME and self.counter < REKEY_AFTER_MESSAGES
+        return now - self.created < REJECT_AFTER_TIME and self.counter < REJECT_AFTER_MESSAGES
 
     def forget(self):
         """Overwrite the keys. The session must not be used any more."""

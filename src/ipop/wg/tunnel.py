@@ -21,7 +21,7 @@ from .peer import PROLOGUE, Peer
 from .session import REJECT_AFTER_TIME
 from .suites import suites
 
-BUDGETS = {"sha256": 100, "blake2s": 20}  # handshakes begun by others that we take, per second
+BUDGETS = {"sha256": 100, "blake2s": 20}  # handshake messages that we take, per second
 PER_ADDRESS = 20  # the same for one address that has shown a cookie
 ADDRESSES_MAX = 256
 TRANSMIT_MAX = 1024  # datagrams that wait to be sent; past that the newest is dropped
@@ -73,6 +73,10 @@ class Tunnel:
 
     # --- the shell's side
 
+    def can_reach(self, public_key):
+        """Whether a handshake with this key is possible: it isn't ours, and no point of low order."""
+        return public_key != self.public_key and self.crypto.dh(self.private_key, public_key) is not None
+
     def add_peer(self, public_key, suite_name, psk, endpoint, keepalive, now):
         """A new Peer. `psk` is 32 bytes or None, `keepalive` in ms (0: off). Our own nodes are called at once."""
         suite = self.suites[suite_name]
@@ -104,7 +108,7 @@ class Tunnel:
         word, index = struct.unpack_from("<II", mem, start)
         session = self._sessions.get(index)
         if session is None:
-            self._resync(addr, now)
+            self._resync(word, addr, now)
             raise Rejected("unknown-session")
         if word != session.header:
             raise Rejected("unknown-type")
@@ -182,12 +186,11 @@ class Tunnel:
         peer.handle_initiation(sender, noise.read_payload(message), noise, addr, now)
 
     def _handle_response(self, suite, data, addr, now):
-        if not self._checkers[suite.name].is_for_us(data):
-            raise Rejected("bad-mac")
         sender, receiver, message = messages.parse_response(data)
         peer = self._calling.get(receiver)
         if peer is None or peer.suite is not suite:
             raise Rejected("unexpected-response")
+        self._admit(suite, data, addr, now)
         peer.handle_response(sender, receiver, message, addr, now)
 
     def _handle_cookie_reply(self, suite, data, addr, now):
@@ -199,7 +202,7 @@ class Tunnel:
         peer.handle_cookie_reply(nonce, sealed, now)
 
     def _admit(self, suite, data, addr, now):
-        """Passes an initiation that we have time for; else sends a cookie and raises Rejected."""
+        """Passes an initiation or response that we have time for; else sends a cookie and raises Rejected."""
         checker = self._checkers[suite.name]
         if not checker.is_for_us(data):
             raise Rejected("bad-mac")
@@ -215,10 +218,10 @@ class Tunnel:
         if not self._per_address[addr[0]].take(now):
             raise Rejected("flood")
 
-    def _resync(self, addr, now):
+    def _resync(self, word, addr, now):
         """A peer at a known address uses a session that we don't have: we were restarted, so we call it."""
         peer = self._by_endpoint.get(addr)
-        if peer is not None and peer.is_ours:
+        if peer is not None and peer.is_ours and word == messages.TRANSPORT + peer.suite.header:
             peer.resync(now)
 
 
