@@ -10,50 +10,49 @@ Nothing here waits but `Poller.wait`. All rules are in the Node; here are files,
 import sys
 
 from . import VERSION, config, log, state
-from .control import ControlSession, Deferred, Method
+from .control import Deferred, Refusal
 from .deadlines import Deadlines
-from .errors import UserError
-from .node import ANSWERED, CONNECTED, LOST, MOVED, Node
-from .ports import Listener, Poller, Resolver, Tap, Udp, clock, crypto, files
+from .errors import ConfigError, UserError
+from .node import ANSWERED, CONNECTED, MOVED, UNREACHABLE, Node
+from .ports import INTERPRETER, Poller, Resolver, Tap, Udp, clock, crypto, files
+from .server import ControlServer
+from .values import key_text
 from .wg.messages import TRANSPORT_MAX
 from .wire import address
 from .wire.batch import Batch
+from .words import did_you_mean, quoted, why
 
 SLOTS = 32  # packets of one kind in one turn of the loop
 COLD_MAX = 64  # queued datagrams sent in one turn, so that a flood leaves room for the rest
 RESOLVE_AGAIN = 60_000  # ms between two look-ups of a name whose peer is not connected
 SAVE_EVERY = 3_600_000  # ms between two writes of the peers' addresses
-PING_TIMEOUT = 5_000  # ms
-CLIENTS_MAX = 32
 
 USAGE = """usage: ipopd [--config FILE] [--check] [--verbose]
 
-  --config FILE   the configuration (default %s)
-  --check         say whether the configuration is valid, and stop
+  --config FILE   the configuration (default: %s)
+  --check         only say whether the configuration is valid
   --verbose       log everything
-""" % config.DEFAULT_FILE
+  --version       print the version""" % config.DEFAULT_FILE
 
 
 class Daemon:
-    """Opens everything that the configuration at `path` names. Raises UserError, with nothing left open."""
+    """Opens everything that `options`, the Config read from `path`, names. Raises UserError, with nothing left open."""
 
-    def __init__(self, path, verbose):
+    def __init__(self, path, options, verbose):
         self._path = path
+        self._config = options
         self._verbose = verbose
-        self._config, warnings = _read_config(path)
         self._started = now = clock.monotonic()
         self._deadlines = Deadlines()
         self._poller = Poller()
-        self._clients = {}
         self._problems = {}  # topic -> text, shown by `ipop status`
         self._stopping = False
-        self._open = []
+        self._more_to_send = False
         self._apply_log_level()
-        for warning in warnings:
-            log.warning(warning)
-        options = self._config
+        self._open = []
         try:
-            self._listener = self._keep(Listener(options.control))
+            handlers = {"status": self._status, "peers": self._peers, "ping": self._ping}
+            self._control = self._keep(ControlServer(options.control, self._poller, clock.monotonic, handlers))
             self._udp = self._keep(Udp(options.port))
             self._tap = self._keep(Tap(options.device, options.bridge))
         except UserError:
@@ -78,10 +77,9 @@ class Daemon:
 
     def run(self):
         """Work until a signal says stop."""
-        options = self._config
         log.info(
             "ipopd %s: device %s, UDP port %d, %d peers, public key %s"
-            % (VERSION, options.device, self._udp.port, len(self._config.peers), self._text_key())
+            % (VERSION, self._tap.name, self._udp.port, len(self._config.peers), key_text(self._node.public_key))
         )
         try:
             while not self._stopping:
@@ -97,7 +95,6 @@ class Daemon:
     def _watch(self):
         self._poller.watch(self._tap.fileno(), self._on_tap)
         self._watch_udp()
-        self._poller.watch(self._listener.fileno(), self._on_connection)
         self._poller.watch(self._resolver.fileno(), self._on_resolved)
         self._poller.watch_signals({"SIGHUP": self.reload, "SIGTERM": self.stop, "SIGINT": self.stop})
 
@@ -130,6 +127,7 @@ class Daemon:
         while event is not None:
             self._on_node_event(event)
             event = node.poll_event()
+        self._control.flush()
         if node.timestamps.mark != self._saved_mark:
             self._save_state()
 
@@ -170,8 +168,6 @@ class Daemon:
             self._count(self._udp.send(item[0], item[1]))
         self._more_to_send = item is not None
 
-    _more_to_send = False
-
     def _count(self, reason):
         if reason is not None:
             self._node.count(reason)
@@ -181,14 +177,15 @@ class Daemon:
     def reload(self):
         """Read the configuration again and apply what is different. One that is wrong changes nothing."""
         try:
-            new, warnings = _read_config(self._path)
+            new = read_config(self._path)
+            if not new.enabled:
+                log.info("switched off by option 'enabled'")
+                self.stop()
+                return
             self._rebind(new.port)
         except UserError as error:
-            log.error("%s; the old configuration runs on" % error.message)
-            self._set_problem("config", "the new configuration is not in use: " + error.message)
+            self._set_problem("config", "the old configuration runs on, since the new one is wrong: " + error.message)
             return
-        for warning in warnings:
-            log.warning(warning)
         self._set_problem("config", self._needs_restart(new))
         self._config = new
         self._apply_log_level()
@@ -203,7 +200,6 @@ class Daemon:
         peers = self._config.peers
         self._names = {p.public_key: p.endpoint for p in peers if p.endpoint and not address.is_ip(p.endpoint[0])}
         self._node.configure([p._replace(endpoint=None) if p.public_key in self._names else p for p in peers], now)
-        self._set_problem("peers", None if peers else "no peers are configured: add a 'peer' section")
         self._resolve(now)
 
     def _rebind(self, port):
@@ -227,11 +223,7 @@ class Daemon:
         ]
         if new.private_key != self._config.private_key:
             changed.append("private key")
-        if not changed:
-            return None
-        text = "restart ipopd to change: " + ", ".join(changed)
-        log.warning(text)
-        return text
+        return "restart ipopd to change: " + ", ".join(changed) if changed else None
 
     def _apply_log_level(self):
         log.set_level("debug" if self._verbose else self._config.log_level)
@@ -280,7 +272,7 @@ class Daemon:
             files.write_atomic(self._state_file, state.dump(mark, endpoints).encode())
             self._set_problem("state", None)
         except OSError as error:
-            self._set_problem("state", "%s can't be written: %s" % (self._state_file, error))
+            self._set_problem("state", "%s can't be written: %s" % (self._state_file, why(error)))
 
     # --- what people and programs see
 
@@ -297,8 +289,45 @@ class Daemon:
             self._problems[topic] = text
             log.warning(text)
 
-    def _text_key(self):
-        return config.key_text(self._node.public_key)
+    def _status(self, now):
+        status = self._node.status(now)
+        status["version"] = VERSION
+        status["interpreter"] = INTERPRETER
+        status["public_key"] = key_text(self._node.public_key)
+        status["device"] = self._config.device
+        status["bridge"] = self._config.bridge
+        status["port"] = self._udp.port
+        status["uptime_s"] = (now - self._started) // 1000
+        status["problems"] = list(self._problems.values())
+        return status
+
+    def _peers(self, now):
+        return [_shown(peer) for peer in self._node.peers(now)]
+
+    def _ping(self, now, peer, timeout):
+        found = self._find_peer(peer)
+        answer = _Ping(found.name, now + timeout)
+        refusal = self._node.ping(found.public_key, answer, now)
+        if refusal is not None:
+            raise Refusal(refusal, _WHY_NO_PING[refusal] % found.name)
+        self._deadlines.wake(answer, answer.until)
+        return answer.deferred
+
+    def _find_peer(self, wanted):
+        peers = self._config.peers
+        for found in (
+            [peer for peer in peers if wanted in (peer.name, key_text(peer.public_key))],
+            [p for p in peers if p.name.startswith(wanted) or key_text(p.public_key).startswith(wanted)],
+        ):
+            if len(found) == 1:
+                return found[0]
+            if found:
+                names = ", ".join([peer.name for peer in found])
+                raise Refusal("ambiguous", "%s could be any of: %s" % (quoted(wanted), names))
+        if not peers:
+            raise Refusal("not-found", "there are no peers yet: add them to %s" % self._path)
+        guess = did_you_mean(wanted, [peer.name for peer in peers])
+        raise Refusal("not-found", "there is no peer %s: %s" % (quoted(wanted), guess))
 
     # --- opening and closing
 
@@ -307,14 +336,116 @@ class Daemon:
         return thing
 
     def _close(self):
-        for client in list(self._clients.values()):
-            client.close()
         for thing in reversed(self._open):
             thing.close()
 
 
+class _Ping:
+    """A question of somebody at the control socket, until it is answered or its time is up."""
+
+    def __init__(self, name, until):
+        self.deferred = Deferred()
+        self.until = until
+        self.wake_at = None
+        self._name = name
+        self._asked_at = clock.microseconds()
+
+    def answered(self, event):
+        rtt = (clock.microseconds() - self._asked_at) / 1000
+        self.deferred.resolve({"peer": self._name, "endpoint": address.text(event.addr), "rtt_ms": rtt})
+
+    def handle_timeout(self, now):
+        self.deferred.refuse("timeout", "%s does not answer: is it running, and is its endpoint right?" % self._name)
+
+
+def _shown(peer):
+    """A peer of `Node.peers` as the control protocol shows it."""
+    return {
+        "name": peer["name"],
+        "public_key": key_text(peer["public_key"]),
+        "suite": peer["suite"],
+        "state": peer["state"],
+        "endpoint": address.text(peer["endpoint"]),
+        "rtt_ms": peer["rtt_ms"],
+        "last_heard_s": _seconds(peer["heard_ms"]),
+        "last_handshake_s": _seconds(peer["handshake_ms"]),
+        "bytes_in": peer["bytes_in"],
+        "bytes_out": peer["bytes_out"],
+        "version": peer["release"],
+    }
+
+
+def _seconds(ms):
+    return None if ms is None else ms / 1000
+
+
 _SAYINGS = {
     CONNECTED: "%s: connected, at %s",
-    LOST: "%s: no answer from %s for 90 s",
+    UNREACHABLE: "%s: no answer from %s for 90 s; still trying when there is something to send",
     MOVED: "%s: moved to %s",
 }
+
+_WHY_NO_PING = {
+    "no-such-peer": "%s was removed",
+    "not-ours": "%s is a stock WireGuard peer: ping its address instead",
+    "no-endpoint": "%s has no endpoint and has not called yet: set option 'endpoint', or wait",
+    "busy": "too many pings to %s are under way",
+}
+
+
+def read_config(path):
+    """The Config in a file; its warnings are logged. Raises ConfigError."""
+    try:
+        text = files.read(path)
+    except OSError as error:
+        raise ConfigError("%s: %s: write it, or name another file with --config" % (path, why(error)))
+    found, warnings = config.load(text, path, files.read_with_mode, crypto.dh_base)
+    for warning in warnings:
+        log.warning(warning)
+    return found
+
+
+def _arguments(argv):
+    """(path, check, verbose). Raises UserError."""
+    path, flags = config.DEFAULT_FILE, set()
+    rest = list(argv)
+    while rest:
+        word = rest.pop(0)
+        if word == "--config" and rest:
+            path = rest.pop(0)
+        elif word.startswith("--config="):
+            path = word[9:]
+        elif word in ("--check", "--verbose"):
+            flags.add(word)
+        else:
+            raise UserError("can't understand %s\n%s" % (quoted(word), USAGE), 2)
+    return path, "--check" in flags, "--verbose" in flags
+
+
+def main(argv=None):
+    """The program: returns its exit status. 1: something is in the way; 2: the configuration or command is wrong."""
+    argv = sys.argv[1:] if argv is None else argv
+    if "--help" in argv or "-h" in argv:
+        print(USAGE)
+        return 0
+    if "--version" in argv:
+        print("ipopd " + VERSION)
+        return 0
+    try:
+        path, check, verbose = _arguments(argv)
+        options = read_config(path)
+        if check:
+            print("%s is valid" % path)
+        elif not options.enabled:
+            log.info("switched off by option 'enabled' in %s" % path)
+        else:
+            Daemon(path, options, verbose).run()
+    except UserError as error:
+        for line in error.message.split("\n"):
+            log.error(line)
+        return error.status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

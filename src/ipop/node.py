@@ -32,8 +32,8 @@ PeerConfig = namedtuple(
     "PeerConfig", ("name", "public_key", "endpoint", "preshared_key", "suite", "allowed_ips", "keepalive")
 )
 
-# what the node tells the shell; `addr` is where the peer is, `token` and `rtt` (ms) belong to an answered ping
-NodeEvent = namedtuple("NodeEvent", ("kind", "name", "addr", "token", "rtt"))
+# what the node tells the shell; `addr` is where the peer is, `token` that of the ping that was answered
+NodeEvent = namedtuple("NodeEvent", ("kind", "name", "addr", "token"))
 CONNECTED, UNREACHABLE, MOVED, ANSWERED = "connected", "unreachable", "moved", "answered"
 
 
@@ -340,7 +340,7 @@ class Node:
             link.peer.move_to(addr)
             self._tell(MOVED, link)
         if probe.token is not None:
-            self._events.append(NodeEvent(ANSWERED, link.config.name, addr, probe.token, rtt))
+            self._events.append(NodeEvent(ANSWERED, link.config.name, addr, probe.token))
 
     # --- paths
 
@@ -388,7 +388,7 @@ class Node:
         self._tell(UNREACHABLE, peer.context)
 
     def _tell(self, kind, link):
-        self._events.append(NodeEvent(kind, link.config.name, link.peer.endpoint, None, None))
+        self._events.append(NodeEvent(kind, link.config.name, link.peer.endpoint, None))
 
     # --- time, and what has to go out
 

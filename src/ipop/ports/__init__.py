@@ -2,9 +2,16 @@
 
 import sys
 
-if sys.implementation.name == "micropython":
+INTERPRETER = sys.implementation.name
+
+if INTERPRETER == "micropython":
     from .micropython import crypto
 else:
-    from .cpython import crypto
+    from .cpython import clock, crypto, files
+    from .cpython.poller import Poller
+    from .cpython.resolver import Resolver
+    from .cpython.tap import Tap
+    from .cpython.udp import Udp
+    from .cpython.unix import Listener
 
-__all__ = ("crypto",)
+__all__ = ("INTERPRETER", "Listener", "Poller", "Resolver", "Tap", "Udp", "clock", "crypto", "files")

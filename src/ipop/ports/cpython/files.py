@@ -9,6 +9,12 @@ def read(path):
         return file.read()
 
 
+def read_with_mode(path):
+    """The file's bytes and its permissions. Raises OSError."""
+    with open(path, "rb") as file:
+        return file.read(), os.fstat(file.fileno()).st_mode & 0o7777
+
+
 def write_atomic(path, data):
     """Replace a file (mode 0600) so that after a power cut either the old or the new one is there. Raises OSError."""
     temporary = path + ".new"
