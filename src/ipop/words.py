@@ -32,7 +32,7 @@ def printable(text):
 def did_you_mean(word, known):
     """The end of a message about an unknown word."""
     guess = nearest(word, known)
-    return f"did you mean '{guess}'?" if guess else f"there is {', '.join(known)}"
+    return f"did you mean '{guess}'?" if guess else f"known: {', '.join(known)}"
 
 
 def nearest(word, known):

@@ -4,6 +4,7 @@ Whatever is said to be found was found by a program in one home talking to a pro
 routers that run `ipopd`. Ends with status 1 and the names of what was missing if something was.
 """
 
+import shutil
 import signal
 import statistics
 import sys
@@ -12,16 +13,15 @@ from collections import namedtuple
 from contextlib import contextmanager
 
 import netns
-from devices import fetch_file, find_service, host_game, publish_service, seek_game, serve_file
+from devices import fetch_file, find_game, find_service, publish_service, serve_file
 from lab import PORT, Lab
 from netns import BIN, LabError
 
 KEPT = "ipop-demo"
 MEGABYTES = 64
-PING = "an answer to ping"
 
-# What was looked for; whether it was found, how (for people), and after how long.
-Finding = namedtuple("Finding", "name found text ms")
+# What was looked for, whether it was found, and how, for people.
+Finding = namedtuple("Finding", "name found text round_trip_ms", defaults=(None,))
 
 
 def main():
@@ -61,8 +61,6 @@ def show(lab, screen):
 
     checksum = serve_file(pc, MEGABYTES)
     publish_service(pc, "Films at the den")
-    host_game(pc, "Quake on the PC")
-    host_game(tv, "Kart race on the TV")
     lab.start_daemons()
 
     screen.title("What they find of each other")
@@ -78,38 +76,36 @@ def show(lab, screen):
     else:
         screen.title(f"Found: {', '.join(finding.name for finding in findings)}.")
     for finding in findings:
-        if finding.name == PING and finding.found:
-            screen.line(f"Round trip from the TV in one home to the PC in the other: {finding.ms:.2f} ms")
+        if finding.round_trip_ms:
+            screen.line(f"Round trip from the TV in one home to the PC in the other: {finding.round_trip_ms:.2f} ms")
     return missing
 
 
 def look_around(pc, tv, checksum):
-    game = seek_game(tv)
-    yield Finding("the PC's game", game, game and f"by broadcast, at {game['address']}", game and game["ms"])
-    game = seek_game(pc)
-    yield Finding("the TV's game", game, game and f"by broadcast, at {game['address']}", game and game["ms"])
+    for name, seeker, host in (("the PC's game", tv, pc), ("the TV's game", pc, tv)):
+        game = find_game(seeker, host, name)
+        yield Finding(name, game, game and f"by broadcast, at {game['address']}, after {game['ms']:.2f} ms")
     films = find_service(tv)
-    yield Finding("the media server", films, films and f"by multicast DNS, “{films['service']}” at "
-                  f"{films['address']}:{films['port']}", films and films["ms"])
+    yield Finding("the media server", films, films and f"by multicast DNS: “{films['service']}” at "
+                  f"{films['address']}, after {films['ms']:.2f} ms")
     ping = tv.ping(pc.address, count=10)
-    yield Finding(PING, ping.received == ping.sent, f"{ping.received} of {ping.sent} came back, the median",
-                  ping.times_ms and statistics.median(ping.times_ms))
+    yield Finding("an answer to ping", ping.received == ping.sent, f"{ping.received} of {ping.sent} came back",
+                  ping.received and statistics.median(ping.times_ms))
     file = fetch_file(tv, pc.address, checksum)
     speed = f"{file.size / 1e6:.0f} MB at {file.size / file.seconds / 1e6:.0f} MB/s"
-    yield Finding("a file", file.intact, f"{speed}, checksum {'the same' if file.intact else 'WRONG'}", None)
+    yield Finding("a file", file.intact, f"{speed}, checksum {'the same' if file.intact else 'WRONG'}")
 
 
 def describe(finding, screen):
     mark = screen.green("found    ") if finding.found else screen.red("NOT FOUND")
-    ms = f" in {finding.ms:.2f} ms" if finding.ms else ""
-    return f"{mark}  {finding.name:17} {finding.text or ''}{ms}"
+    return f"{mark}  {finding.name:18} {finding.text or ''}"
 
 
 def peer_tables(homes):
     lines = []
     for home in homes:
         table = home.daemon.ipop("peers", check=False).stdout
-        lines += [f"{home.name} $ ipop peers", *table.splitlines(), ""]
+        lines += ["", f"{home.name} $ ipop peers", *table.splitlines()]
     return lines
 
 
@@ -155,7 +151,7 @@ class Screen:
             if self.terminal:
                 thread.join()
         self._redraw([])
-        self.line("\n" + "\n".join(lines()).rstrip(), indent="")
+        self.line("\n".join(lines()), indent="")
 
     def _redraw(self, lines):
         with self._lock:
@@ -167,8 +163,9 @@ class Screen:
         if line is not None:
             print(line)
         self._live = self._live if live is None else live
+        columns = shutil.get_terminal_size().columns
         for row in self._live:
-            print("  " + row)
+            print(row[:columns])
         sys.stdout.flush()
 
     def bold(self, text):

@@ -14,13 +14,13 @@ SERVICE = "_http._tcp.local"
 Transfer = namedtuple("Transfer", "size seconds intact")
 
 
-def host_game(console, name):
-    return console.spawn([sys.executable, PROGRAMS / "lan_game.py", "host", name])
-
-
-def seek_game(console, seconds=5):
-    """{"game", "address", "ms"} of the first host that answers a broadcast, or None."""
-    return _found(console, "lan_game.py", "seek", seconds)
+def find_game(seeker, host, name, seconds=5):
+    """{"game", "address", "ms"} of the first host that answers the seeker's broadcast, or None."""
+    game = host.spawn([sys.executable, PROGRAMS / "lan_game.py", "host", name])
+    try:
+        return _found(seeker, "lan_game.py", "seek", seconds)
+    finally:
+        game.stop()
 
 
 def publish_service(console, name, port=80):

@@ -1,7 +1,7 @@
 """The purpose of it all: devices behind two routers find and reach each other, as on one LAN."""
 
 import pytest
-from devices import fetch_file, find_service, host_game, publish_service, seek_game, serve_file
+from devices import fetch_file, find_game, find_service, publish_service, serve_file
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -31,10 +31,8 @@ def test_a_full_ethernet_frame_fits(consoles):
 
 def test_games_find_each_other_by_broadcast(consoles):
     pc, tv = consoles
-    host_game(pc, "Quake on the PC")
-    host_game(tv, "Kart race on the TV")
-    assert seek_game(tv)["address"] == pc.address
-    assert seek_game(pc)["address"] == tv.address
+    assert find_game(tv, pc, "Quake on the PC")["address"] == pc.address
+    assert find_game(pc, tv, "Kart race on the TV")["address"] == tv.address
 
 
 def test_a_tv_finds_a_media_server_by_multicast_dns(consoles):

@@ -1,34 +1,35 @@
 """A home router that runs the daemon, and the home behind it.
 
-It does for its Node what the daemon's shell does in the field: hands it datagrams, frames and the time, sends what
-it wants sent, and keeps on flash what must outlive the process. `restart` is SIGKILL and a new start; the kernel's
-monotonic clock goes on, the addresses learned since the last hourly save are gone.
+It does for its Node what the daemon's shell does in the field: hands it datagrams, frames and the time, sends
+what it wants sent, and keeps on flash what must outlive the process. `restart` is SIGKILL and a new start: the
+addresses learned since the last hourly save are gone.
 """
 
 from console import Lan
 
+from ipop import state
 from ipop.node import Node, PeerConfig
 from ipop.ports import crypto
 
 PORT = 51820
 RELEASE = "0.1.0"
-SAVE_ENDPOINTS_EVERY = 3_600_000  # flash wears out
+SAVE_EVERY = 3_600_000
 SOME_DAY_IN_2025 = 1_750_000_000_000  # ms since 1970
 
 
 class Router:
-    """Made by `Simulation.add_node`. `wall` is what its clock says (ms since 1970) when the simulation begins."""
+    """Made by `Simulation.add_node`; starts at once. `wall` is what its clock says (ms since 1970)."""
 
     def __init__(self, agenda, name, number, host, is_public, chance, wall=SOME_DAY_IN_2025):
         self.name = name
         self.host = host
-        self.wall = wall
+        self._wall = wall - agenda.now
         self.private_key = chance.bytes(32)
         self.public_key = crypto.dh_base(self.private_key)
         self.address = (host.address, PORT) if is_public else None  # where strangers can reach it
         self.node = None
         self.events = []
-        self.flash = {}
+        self.flash = None  # the text of its state file
         self.peers = []
         self.lan = Lan(agenda, self._from_lan)
         self.console = self.add_console(number)
@@ -70,15 +71,18 @@ class Router:
 
     def start(self):
         now = self._agenda.now
-        mark = self.flash.get("mark", 0)
-        self.node = Node(self.private_key, self._crypto, self.wall + now, mark, now, RELEASE)
-        self.host.open(PORT, self._from_internet)
+        mark, endpoints = state.load(self.flash) if self.flash else (0, {})
+        self.node = Node(self.private_key, self._crypto, self._wall + now, mark, now, RELEASE)
+        self._mark = None
+        self._endpoints = endpoints
         self._alarm = None
+        self._save_often(self.node)
+        self.host.open(PORT, self._from_internet)
         self._configure()
-        for key, addr in self.flash.get("endpoints", ()):
-            self.node.set_endpoint(key, addr, now)
+        for config in self.peers:
+            if config.endpoint is None and config.public_key in endpoints:
+                self.node.set_endpoint(config.public_key, endpoints[config.public_key], now)
         self._pump()
-        self._save_endpoints(self.node)
 
     def kill(self):
         """SIGKILL."""
@@ -89,10 +93,21 @@ class Router:
         self.kill()
         self.start()
 
-    def _save_endpoints(self, node):
+    def set_clock(self, wall):
+        """Its clock says `wall` (ms since 1970) from now on, as if it were set by hand or by NTP."""
+        self._wall = wall - self._agenda.now
+        if self.node is not None:
+            self.node.set_clock(wall, self._agenda.now)
+
+    def _save_often(self, node):
         if node is self.node:
-            self.flash["endpoints"] = sorted(node.endpoints().items())
-            self._agenda.at(self._agenda.now + SAVE_ENDPOINTS_EVERY, self._save_endpoints, node)
+            self._save()
+            self._agenda.at(self._agenda.now + SAVE_EVERY, self._save_often, node)
+
+    def _save(self):
+        self._mark = self.node.timestamps.mark
+        self._endpoints.update(self.node.endpoints())
+        self.flash = state.dump(self._mark, self._endpoints)
 
     # --- what the shell does
 
@@ -121,7 +136,8 @@ class Router:
     def _pump(self):
         """Do all that the node asks for."""
         node = self.node
-        self.flash["mark"] = node.timestamps.mark  # before anything stamped with it goes out
+        if node.timestamps.mark != self._mark:
+            self._save()
         datagram = node.poll_transmit()
         while datagram is not None:
             self.host.send(datagram[0], PORT, datagram[1])

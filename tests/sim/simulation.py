@@ -1,11 +1,11 @@
 """Whole nodes on a simulated internet: the daemon's Node with its real cryptography, in virtual time.
 
-    sim = Simulation(seed=1)
-    den = sim.add_node("den", nat=sim.add_nat("den-nat"))
-    cabin = sim.add_node("cabin")
-    sim.connect(den, cabin)
-    sim.simulate_time(1000)
-    assert sim.is_connected(den, cabin)
+sim = Simulation(seed=1)
+den = sim.add_node("den", nat=sim.add_nat("den-nat"))
+cabin = sim.add_node("cabin")
+sim.connect(den, cabin)
+sim.simulate_time(1000)
+assert sim.is_connected(den, cabin)
 """
 
 from console import Talk

@@ -247,9 +247,7 @@ def test_behind_two_nats_the_outer_address_is_seen():
 
 def test_two_homes_of_one_carrier_meet_only_through_its_hairpin():
     for hairpin in (True, False):
-        street = Street(
-            behind={"hairpin": hairpin, "filtering": ENDPOINT_INDEPENDENT}, filtering=ENDPOINT_INDEPENDENT
-        )
+        street = Street(behind={"hairpin": hairpin, "filtering": ENDPOINT_INDEPENDENT}, filtering=ENDPOINT_INDEPENDENT)
         other = street.world.add_nat("other", behind=street.carrier)
         bob = Endpoint(street.world.add_host("bob", nat=other), 5000)
         bob.send(b"knock", street.alice_as_seen_by(street.near))

@@ -311,7 +311,7 @@ def test_unknown_names_are_warned_of_with_what_was_probably_meant():
         "f:2: option 'prot' is ignored; did you mean 'port'?",
         "f:5: option 'endpont' is ignored; did you mean 'endpoint'?",
     ]
-    assert warnings(peer() + "config group\n") == ["f:3: section type 'group' is ignored; there is globals, peer"]
+    assert warnings(peer() + "config group\n") == ["f:3: section type 'group' is ignored; known: globals, peer"]
 
 
 def test_no_peers_yet():

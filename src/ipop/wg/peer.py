@@ -144,8 +144,6 @@ class Peer:
             self._arm("retry", self._last_initiation_sent + gap)
             return
         self._attempts = 0
-        if self._calling_since is None:
-            self._calling_since = now
         self._send_initiation(now)
 
     def resync(self, now):
@@ -163,6 +161,8 @@ class Peer:
         data = self._jar.sign(messages.initiation(self.suite, self._attempt.index, message), now)
         tunnel.transmit(data, self.endpoint)
         self._last_initiation_sent = now
+        if self._calling_since is None:
+            self._calling_since = now
         quick = QUICK_RETRIES if self.is_ours else ()
         if self._attempts < len(quick):
             gap = quick[self._attempts]
@@ -246,6 +246,7 @@ class Peer:
         self.heard_at = now
         self._asked_since = None
         if session is not self.current and session is self.next:
+            self._end_attempt()  # the other side's handshake was quicker than ours
             self._retire("previous")
             self.previous, self.current, self.next = self.current, session, None
             if addr == session.answered_to:  # our response went there and was understood: the address is proven
