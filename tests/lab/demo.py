@@ -112,7 +112,7 @@ def peer_tables(homes):
 def tell_how_to_look_around(lab, screen):
     den, cabin = lab.homes
     screen.title("It stays. Look around:")
-    screen.line(f"ip netns exec {lab.prefix}-cabin-tv ping {lab.prefix}")
+    screen.line(f"ip netns exec {cabin.consoles[0].netns} ping {den.consoles[0].address}")
     screen.line(f"ip netns exec {cabin.router.netns} {BIN}/ipop --config {cabin.config} status")
     screen.line(f"tail -f {den.daemon.process.log}")
     screen.line("make demo-clean    takes it away")

@@ -122,6 +122,7 @@ class Home:
                         "private_key_file": self.folder / "private.key", "state_dir": self.folder,
                         "control": self.folder / "ipop.sock"}
         self.peers = {}
+        self.consoles = []
         self.daemon = None
 
         self.router = Host(lab, f"{name}-router")
@@ -141,14 +142,14 @@ class Home:
         be_a_router(self.router, open_udp=PORT)
 
         self._network = f"10.77.{number}"
-        self._next_console = count(10)
         # Its own MAC address: a bridge without one takes that of a port, and another when the port is gone.
         self.router.ip(f"link add br-group address 02:00:00:00:00:{number:02x} type bridge",
                        f"addr add {self._network}.1/16 dev br-group", "link set br-group up")
 
     def add_console(self, name):
         console = Host(self.lab, f"{self.name}-{name}")
-        console.address = f"{self._network}.{next(self._next_console)}"
+        console.address = f"{self._network}.{10 + len(self.consoles)}"
+        self.consoles.append(console)
         link(console, "eth0", self.router, name)
         self.router.ip(f"link set dev {name} master br-group")
         console.ip(f"addr add {console.address}/16 dev eth0", f"route add default via {self._network}.1")

@@ -24,9 +24,8 @@ class Pair:
         self.home = lab.add_home(f"den{len(lab.homes)}")
         self.pc = self.home.add_console("pc")
         self.laptop = WireGuardHost(lab, f"laptop{len(lab.homes)}", LAPTOP)
-        endpoint = self.laptop.endpoint if caller == "home" else None
-        self.home.peers["laptop"] = {"public_key": self.laptop.public_key, "suite": "blake2s", "keepalive": keepalive,
-                                     "allowed_ips": [f"{LAPTOP}/32"], **({"endpoint": endpoint} if endpoint else {})}
+        self.home.add_peer(self.laptop, suite="blake2s", allowed_ips=[f"{LAPTOP}/32"], keepalive=keepalive,
+                           endpoint=self.laptop.endpoint if caller == "home" else None)
         self.to_home = MessageCounter(self.laptop.host, self.home.router)
         self.to_laptop = MessageCounter(self.home.router, self.laptop.host)
         # Who is called is there first: WireGuard tries again only after five seconds.
@@ -64,7 +63,7 @@ def test_packets_go_both_ways(lab, caller):
 def test_both_keep_the_line_alive(lab, caller):
     pair = Pair(lab, caller, keepalive=1)
     wait_for(lambda: pair.to_home["keepalive"] >= 3 and pair.to_laptop["keepalive"] >= 3, 10, "keep-alives")
-    assert pair.home.daemon.peers()["laptop"]["state"] == "connected"
+    assert pair.home.daemon.peers()[pair.laptop.name]["state"] == "connected"
 
 
 def test_who_only_listens_answers_after_ten_seconds(lab):
