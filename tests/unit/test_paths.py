@@ -1,0 +1,77 @@
+"""A way to a peer counts only when a nonce that went there came back from there."""
+
+from ipop.overlay.paths import PROBE_GAP, PROBE_LIFE, PROBES_MAX, UNPROMPTED_MAX, Paths
+from ipop.ports import crypto
+
+HOME, HOTEL = ("203.0.113.7", 51820), ("198.51.100.9", 51820)
+CABIN, DEN = "the cabin", "the den"
+
+
+def test_a_nonce_that_comes_back_names_its_probe():
+    paths = Paths(crypto)
+    nonce = paths.begin(CABIN, HOME, 100)
+    assert len(nonce) == 8
+    probe = paths.finish(CABIN, nonce, HOME, 130)
+    assert (probe.peer, probe.addr, probe.sent_at, probe.token) == (CABIN, HOME, 100, None)
+
+
+def test_an_answer_counts_once():
+    paths = Paths(crypto)
+    nonce = paths.begin(CABIN, HOME, 0)
+    assert paths.finish(CABIN, nonce, HOME, 1) is not None
+    assert paths.finish(CABIN, nonce, HOME, 2) is None
+
+
+def test_an_answer_counts_only_from_where_it_was_asked_for():
+    """Else one who can only listen could draw a peer's traffic to another address."""
+    paths = Paths(crypto)
+    nonce = paths.begin(CABIN, HOME, 0)
+    assert paths.finish(CABIN, nonce, HOTEL, 1) is None
+    assert paths.finish(DEN, nonce, HOME, 1) is None
+    assert paths.finish(CABIN, bytes(8), HOME, 1) is None
+    assert paths.finish(CABIN, nonce, HOME, 1) is not None
+
+
+def test_an_answer_that_is_late_does_not_count():
+    paths = Paths(crypto)
+    early, late = paths.begin(CABIN, HOME, 0), paths.begin(CABIN, HOTEL, 0)
+    assert paths.finish(CABIN, early, HOME, PROBE_LIFE) is not None
+    assert paths.finish(CABIN, late, HOTEL, PROBE_LIFE + 1) is None
+
+
+def test_an_address_is_not_asked_again_and_again():
+    """A moved peer may send thousands of packets before its new address is proven."""
+    paths = Paths(crypto)
+    assert paths.begin(CABIN, HOME, 0) is not None
+    assert paths.begin(CABIN, HOME, PROBE_GAP - 1) is None
+    assert paths.begin(CABIN, HOTEL, PROBE_GAP - 1) is not None
+    assert paths.begin(CABIN, HOME, PROBE_GAP) is not None
+
+
+def test_a_person_who_asks_is_always_served():
+    paths = Paths(crypto)
+    nonces = [paths.begin(CABIN, HOME, 0, token) for token in (1, 2, 3)]
+    assert [paths.finish(CABIN, nonce, HOME, 5).token for nonce in nonces] == [1, 2, 3]
+
+
+def test_a_peer_that_makes_up_addresses_does_not_keep_others_from_being_asked():
+    paths = Paths(crypto)
+    asked = [paths.begin(CABIN, ("192.0.2.1", port), 0) for port in range(1000)]
+    assert len([nonce for nonce in asked if nonce is not None]) == UNPROMPTED_MAX
+    assert paths.begin(DEN, HOME, 0) is not None
+    assert paths.begin(CABIN, HOME, PROBE_LIFE + 1) is not None
+
+
+def test_there_is_an_end_to_what_is_under_way():
+    paths = Paths(crypto)
+    nonces = [paths.begin(CABIN, HOME, 0, token) for token in range(PROBES_MAX + 10)]
+    assert len([nonce for nonce in nonces if nonce is not None]) == PROBES_MAX
+    assert paths.begin(DEN, HOME, PROBE_LIFE + 1) is not None  # the old ones have made way
+
+
+def test_a_peer_that_is_removed_is_forgotten():
+    paths = Paths(crypto)
+    mine, other = paths.begin(CABIN, HOME, 0), paths.begin(DEN, HOTEL, 0)
+    paths.forget_peer(CABIN)
+    assert paths.finish(CABIN, mine, HOME, 1) is None
+    assert paths.finish(DEN, other, HOTEL, 1) is not None
