@@ -102,9 +102,11 @@ class Side:
 
     # --- the router's life
 
-    def start(self, mark):
+    def start(self, mark, wall=None):
+        """`wall` is what its clock says, if that isn't right."""
         now = self.net.now
-        self.node = Node(self.private_key, self.net.crypto, WALL + now, mark, now, "1.0-" + self.name)
+        wall = self.net.wall if wall is None else wall
+        self.node = Node(self.private_key, self.net.crypto, wall, mark, now, "1.0-" + self.name)
         self.configure(self.configs)
 
     def kill(self):
@@ -130,12 +132,15 @@ class Side:
 
     def say(self, data, to=None):
         """Something (bytes) for another side's device."""
+        self.send_frame(self.frame(data, to))
+
+    def frame(self, data, to=None):
         to = to or self.net.other(self)
         mac = to.mac
         for config in self.configs:
             if config.public_key == to.public_key and config.suite == "blake2s":
                 mac = host_mac(crypto, to.public_key)
-        self.send_frame(ethernet(mac, self.mac, 0x0800, ipv4(self.ip, to.ip, data)))
+        return ethernet(mac, self.mac, 0x0800, ipv4(self.ip, to.ip, data))
 
     def broadcast(self, data):
         self.send_frame(ethernet(b"\xff" * 6, self.mac, 0x0800, ipv4(self.ip, b"\xff" * 4, data)))
@@ -192,6 +197,11 @@ class Net:
         self._flights = []
         dice = Dice(seed + 1)
         self.sides = [Side(self, name, i + 1, dice.bytes(32)) for i, name in enumerate(names)]
+
+    @property
+    def wall(self):
+        """The true time, in ms since 1970."""
+        return WALL + self.now
 
     def other(self, side):
         return self.sides[1] if side is self.sides[0] else self.sides[0]
