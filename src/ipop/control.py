@@ -74,8 +74,9 @@ class ControlSession:
         self._pending = []
 
     def handle_bytes(self, data, now):
-        """What the client sent."""
-        if self.closing:
+        """What the client sent; b"" when it will send no more."""
+        if self.closing or not data:
+            self.closing = True
             return
         try:
             for line in self._lines.feed(data):

@@ -15,6 +15,8 @@ _REASONS = {
 
 def why(error):
     """What an OSError means, in words."""
+    if error.errno is None:
+        return str(error)
     return _REASONS.get(error.errno) or getattr(error, "strerror", None) or f"error {error.errno}"
 
 

@@ -191,6 +191,13 @@ def test_another_version_of_the_protocol_is_told_what_to_do():
         )
 
 
+def test_a_client_that_hangs_up_after_its_question_is_answered():
+    daemon = Daemon()
+    daemon.session.handle_bytes(line(ask("status")), 0)
+    daemon.session.handle_bytes(b"", 0)
+    assert daemon.session.closing and len(daemon.answers()) == 1
+
+
 def test_a_line_without_end_is_the_last():
     daemon = Daemon()
     answers = daemon.send(line(ask("status")) + b"x" * 5000)

@@ -5,13 +5,27 @@ import sys
 INTERPRETER = sys.implementation.name
 
 if INTERPRETER == "micropython":
-    from .micropython import crypto
+    from .micropython import crypto, files, terminal
+    from .micropython.client import Client
 else:
-    from .cpython import clock, crypto, files
+    from .cpython import clock, crypto, files, terminal
+    from .cpython.client import Client
     from .cpython.poller import Poller
     from .cpython.resolver import Resolver
     from .cpython.tap import Tap
     from .cpython.udp import Udp
     from .cpython.unix import Listener
 
-__all__ = ("INTERPRETER", "Listener", "Poller", "Resolver", "Tap", "Udp", "clock", "crypto", "files")
+__all__ = (
+    "INTERPRETER",
+    "Client",
+    "Listener",
+    "Poller",
+    "Resolver",
+    "Tap",
+    "Udp",
+    "clock",
+    "crypto",
+    "files",
+    "terminal",
+)

@@ -17,6 +17,16 @@ def read_with_mode(path):
 
 def write_atomic(path, data):
     """Replace a file (mode 0600) so that after a power cut either the old or the new one is there. Raises OSError."""
+    _write_beside(path, data, os.rename)
+
+
+def create(path, data):
+    """Write a file (mode 0600) that must not be there yet. Raises OSError: EEXIST when it is."""
+    _write_beside(path, data, os.link)
+
+
+def _write_beside(path, data, put):
+    """Write all of a temporary file, then `put` it where it belongs."""
     temporary = path + ".new"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
@@ -24,10 +34,10 @@ def write_atomic(path, data):
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.rename(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        put(temporary, path)
+    finally:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
     folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
     try:
         os.fsync(folder)

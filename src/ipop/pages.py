@@ -1,0 +1,104 @@
+"""What the daemon's answers look like to people: first whether it works, and if not, what to do."""
+
+from .show import FAINT, GREEN, RED, YELLOW, Cell, Column, duration, milliseconds, size
+
+_COLOURS = {"connected": GREEN, "connecting": YELLOW, "no-endpoint": RED}
+_PAIR = (Column("", False), Column("", False))
+_DROPPED = (Column("DROPPED", False), Column("COUNT", True))
+_PEERS = (
+    Column("PEER", False),
+    Column("STATE", False),
+    Column("ENDPOINT", False),
+    Column("RTT", True),
+    Column("HEARD", True),
+    Column("RECEIVED", True),
+    Column("SENT", True),
+    Column("RUNS", False),
+)
+_ADVICE_MAX = 4  # peers that are worth a line each
+
+
+def show_status(page, status, peers):
+    problems = status.get("problems") or []
+    away = [peer for peer in peers if peer.get("state") != "connected"]
+    colour, sentence = verdict(problems, len(peers), len(peers) - len(away))
+    page.line(sentence, colour)
+    for problem in problems:
+        page.line(f"  problem: {problem}")
+    for peer in away[:_ADVICE_MAX]:
+        page.line(f"  {peer.get('name')}: {advice(peer)}")
+    if len(away) > _ADVICE_MAX:
+        page.line(f"  and {len(away) - _ADVICE_MAX} more: see 'ipop peers'")
+    page.line()
+    page.table(_PAIR, _facts(status))
+    dropped = status.get("dropped") or {}
+    if dropped:
+        page.line()
+        reasons = sorted(dropped, key=lambda reason: (-dropped[reason], reason))
+        page.table(_DROPPED, [[reason, str(dropped[reason])] for reason in reasons])
+
+
+def verdict(problems, peers, connected):
+    """(colour, a sentence that says whether it works)"""
+    if not peers:
+        return RED, "Not working yet: no peers are configured."
+    if not connected:
+        return RED, f"Not working: connected to none of {peers} peers."
+    if connected < peers:
+        return YELLOW, f"Working in part: connected to {connected} of {peers} peers."
+    colour, how = (YELLOW, "Working, but there is a problem") if problems else (GREEN, "Working")
+    return colour, f"{how}: connected to {'all ' if peers > 1 else ''}{peers} peer{'s' if peers > 1 else ''}."
+
+
+def advice(peer):
+    """What to do about a peer that is not connected."""
+    state = peer.get("state")
+    if state == "no-endpoint":
+        return "where it is isn't known: set 'option endpoint' for it here, or for this node there"
+    if state == "connecting":
+        checks = "does ipopd run there, is this UDP port let in, has it this node's public key?"
+        return f"no answer from {peer.get('endpoint')}: {checks}"
+    return "nobody calls: 'ipop ping' does"
+
+
+def show_peers(page, peers):
+    if not peers:
+        page.line("No peers are configured: add a section 'config peer' for each, then reload.")
+        return
+    page.table(_PEERS, [_row(peer) for peer in peers])
+
+
+def _facts(status):
+    traffic = status.get("traffic") or {}
+    device = str(status.get("device"))
+    if status.get("bridge"):
+        device += f", in bridge {status['bridge']}"
+    return [
+        ["version", f"ipop {status.get('version')} on {status.get('interpreter')}"],
+        ["running for", duration(status.get("uptime_s"))],
+        ["public key", str(status.get("public_key"))],
+        ["device", device],
+        ["UDP port", str(status.get("port"))],
+        ["LAN devices", f"{status.get('devices')} known"],
+        ["received", _traffic(traffic.get("bytes_in"), traffic.get("frames_in"))],
+        ["sent", _traffic(traffic.get("bytes_out"), traffic.get("frames_out"))],
+    ]
+
+
+def _traffic(count, frames):
+    return f"{size(count)} in {frames} frames"
+
+
+def _row(peer):
+    state = str(peer.get("state"))
+    runs = "WireGuard" if peer.get("suite") == "blake2s" else peer.get("version")
+    return [
+        str(peer.get("name")),
+        Cell(state, _COLOURS.get(state, FAINT)),
+        str(peer.get("endpoint") or "-"),
+        milliseconds(peer.get("rtt_ms")),
+        duration(peer.get("last_heard_s")),
+        size(peer.get("bytes_in")),
+        size(peer.get("bytes_out")),
+        str(runs or "-"),
+    ]

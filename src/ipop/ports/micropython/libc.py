@@ -1,0 +1,32 @@
+"""What MicroPython's own modules lack and the C library has. ffi checks no arguments: they are described here."""
+
+import os
+
+import ffi
+
+
+def _open():
+    for name in ("libc.so.6", "libc.so", None):
+        try:
+            return ffi.open(name)
+        except OSError:
+            pass
+
+
+_libc = _open()
+
+isatty = _libc.func("i", "isatty", "i")
+ioctl = _libc.func("i", "ioctl", "iLp")
+link = _libc.func("i", "link", "ss")
+mkdir = _libc.func("i", "mkdir", "si")
+fsync = _libc.func("i", "fsync", "i")
+open_file = _libc.func("i", "open", "sii")
+close = _libc.func("i", "close", "i")
+umask = _libc.func("i", "umask", "i")
+
+
+def checked(result):
+    """The result of a call. Raises OSError when it is -1."""
+    if result == -1:
+        raise OSError(os.errno())
+    return result

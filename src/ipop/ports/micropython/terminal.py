@@ -1,0 +1,34 @@
+"""Where the command's words go. As ports/cpython/terminal.py."""
+
+import os
+import sys
+import time
+
+from . import libc
+
+_TIOCGWINSZ = (0x5413, 0x40087468)  # asm-generic/ioctls.h; MIPS and PowerPC
+
+
+def is_terminal(fd):
+    return libc.isatty(fd) == 1
+
+
+def width():
+    if not is_terminal(1):
+        return None
+    size = bytearray(8)
+    for request in _TIOCGWINSZ:
+        if libc.ioctl(1, request, size) == 0:
+            return int.from_bytes(size[2:4], sys.byteorder) or None
+
+
+def environment(name):
+    return os.getenv(name)
+
+
+def clock_text():
+    return "%02d:%02d:%02d" % time.localtime()[3:6]
+
+
+def write(fd, text):
+    (sys.stdout if fd == 1 else sys.stderr).write(text)
