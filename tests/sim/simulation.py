@@ -1,11 +1,13 @@
 """Whole nodes on a simulated internet: the daemon's Node with its real cryptography, in virtual time.
 
-sim = Simulation(seed=1)
-den = sim.add_node("den", nat=sim.add_nat("den-nat"))
-cabin = sim.add_node("cabin")
-sim.connect(den, cabin)
-sim.simulate_time(1000)
-assert sim.is_connected(den, cabin)
+    sim = Simulation(seed=1)
+    den = sim.add_node("den", nat=sim.add_nat("den-nat"))
+    cabin = sim.add_node("cabin")
+    sim.connect(den, cabin)
+    sim.simulate_time(1_000)
+    assert sim.is_connected(den, cabin)
+
+The same seed tells the same story.
 """
 
 from console import Talk
@@ -32,7 +34,7 @@ class Simulation(World):
         other.add_peer(one, **options)
 
     def is_connected(self, one, other):
-        """Whether both say so themselves."""
+        """Whether both say that they are."""
         return one.peer(other)["state"] == other.peer(one)["state"] == "connected"
 
     def talk(self, speaker, listener, every=50):

@@ -1,6 +1,7 @@
 """Loss, reordering and duplication on the way: slower, but nothing wrong, nothing twice, and nothing unexplained."""
 
 from simulation import Simulation
+from wiretap import withheld
 
 STORM = {"loss": 20, "reorder": 20, "duplicate": 20, "jitter": 10}
 FIVE_MINUTES = 300_000  # more than two sets of keys
@@ -97,6 +98,21 @@ def test_a_frame_recorded_in_an_old_session_is_never_let_in_again():
         assert len(told) == 1, minute
     assert sum(cabin.dropped.values()) == 11
     assert {"replayed", "unknown-session"} <= set(cabin.dropped) <= {"replayed", "expired", "unknown-session"}
+
+
+def test_a_frame_that_was_held_back_for_minutes_is_too_old():
+    """Who stole "open the gate" from the wire may not choose when it opens."""
+    for minutes, allowed in ((2, True), (4, False), (15, False)):
+        sim, den, cabin = two_homes(seed=6)
+        sim.simulate_time(1_000)
+        cabin.console.broadcast(b"here I am")
+        sim.simulate_time(1_000)
+        (data,) = withheld(sim, den, cabin)
+        sim.simulate_time(minutes * 60_000)
+        sim.add_host("mallory").send(data, 666, cabin.address)
+        sim.simulate_time(1_000)
+        told = [payload for _, payload in cabin.console.received]
+        assert told == ([b"withheld"] if allowed else []), minutes
 
 
 def test_the_same_seed_tells_the_same_story():

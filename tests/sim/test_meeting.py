@@ -65,6 +65,22 @@ def test_a_home_behind_its_carriers_nat_and_its_own():
     check_that_consoles_meet(sim, den, cabin)
 
 
+def test_two_routers_behind_one_nat():
+    """A flat share: both use the same port, and the NAT gives one of them another."""
+    sim = Simulation()
+    nat = sim.add_nat("flat-share")
+    den, attic = sim.add_node("den", nat=nat), sim.add_node("attic", nat=nat)
+    cabin = sim.add_node("cabin")
+    for router in (den, attic):
+        sim.connect(router, cabin)
+    sim.simulate_time(200)
+    cabin.console.broadcast(b"hello")
+    sim.simulate_time(100)
+    for router in (den, attic):
+        assert sim.is_connected(router, cabin)
+        assert router.console.received == [(cabin.console.ip, b"hello")]
+
+
 def test_two_on_the_internet_that_call_each_other_at_once_agree():
     sim = Simulation()
     den, cabin = sim.add_node("den"), sim.add_node("cabin")

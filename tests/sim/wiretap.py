@@ -16,9 +16,6 @@ class Wiretap:
         self._segment = segment
         segment.watch(self._watch)
 
-    def clear(self):
-        self.seen = []
-
     def find(self, kind=None, source=None, destination=None):
         """What was of a kind, from an IP address, to an IP address."""
         return [
@@ -32,3 +29,15 @@ class Wiretap:
     def _watch(self, data, source, destination):
         if not self._kinds or data[0] in self._kinds:
             self.seen.append(Seen(self._segment.now, data, source, destination))
+
+
+def withheld(sim, sender, receiver, count=1):
+    """Datagrams with a frame that the sender's console sent and that never reached the receiver."""
+    wire = Wiretap(sim.internet, TRANSPORT)
+    address = receiver.host.address
+    receiver.host.interface.unplug()
+    for _ in range(count):
+        sender.console.send(receiver.console, b"withheld")
+    sim.simulate_time(10)
+    receiver.host.interface.move(address)
+    return [seen.data for seen in wire.find(destination=address)]

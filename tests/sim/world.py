@@ -1,8 +1,4 @@
-"""An internet to put things on: addresses are given out, NATs and hosts plugged in, and time passes when
-told.
-
-`loss`, `reorder`, `duplicate` (percent), `latency` and `jitter` (ms) are the weather of the internet's core.
-"""
+"""An internet to put things on: addresses are given out, NATs and hosts plugged in, and time passes when told."""
 
 import gc
 
@@ -46,7 +42,7 @@ class World:
         return Host(name, segment, nat.next_address() if nat else self.public_address())
 
     def weather(self, **conditions):
-        """Set conditions of the internet's core: weather(loss=5, reorder=10)."""
+        """Conditions of the internet's core (see Link): weather(loss=5, reorder=10), from now on."""
         for name in conditions:
             assert hasattr(self.internet.core, name), name
             setattr(self.internet.core, name, conditions[name])

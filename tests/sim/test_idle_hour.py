@@ -1,0 +1,46 @@
+"""What a connection costs while nobody uses it: over a mobile plan, or on a collector with a thousand sensors."""
+
+from simulation import Simulation
+
+HOUR = 3_600_000
+BUDGET = 10  # bytes a second, both ways, with the IP and UDP headers
+
+
+def idle_hour(keepalive, timeout=120_000):
+    """An hour after the den, behind a NAT, has called the cabin: (the simulation, den, cabin, bytes a second)."""
+    sim = Simulation()
+    den = sim.add_node("den", nat=sim.add_nat("den-nat", timeout=timeout))
+    cabin = sim.add_node("cabin")
+    den.add_peer(cabin, keepalive=keepalive)
+    cabin.add_peer(den)
+    sim.simulate_time(1_000)
+    wire = den.host.interface
+    before = wire.up.bytes + wire.down.bytes
+    sim.simulate_time(HOUR)
+    return sim, den, cabin, (wire.up.bytes + wire.down.bytes - before) / (HOUR // 1000)
+
+
+def check_that_the_cabin_still_reaches_the_den(sim, den, cabin):
+    cabin.console.send(den.console, b"are you awake?")
+    sim.simulate_time(30)
+    assert den.console.received == [(cabin.console.ip, b"are you awake?")]
+
+
+def test_keepalives_hold_a_nat_open_for_little():
+    sim, den, cabin, rate = idle_hour(keepalive=25)
+    print("idle behind a NAT, keepalive 25 s: %.1f bytes a second" % rate)
+    assert rate < BUDGET
+    check_that_the_cabin_still_reaches_the_den(sim, den, cabin)
+
+
+def test_even_one_that_forgets_after_thirty_seconds():
+    sim, den, cabin, _ = idle_hour(keepalive=25, timeout=30_000)
+    check_that_the_cabin_still_reaches_the_den(sim, den, cabin)
+
+
+def test_without_keepalives_silence_costs_nothing():
+    sim, den, cabin, rate = idle_hour(keepalive=0)
+    assert rate < 0.1
+    den.console.send(cabin.console, b"good morning")
+    sim.simulate_time(200)
+    assert cabin.console.received == [(den.console.ip, b"good morning")]
