@@ -196,6 +196,9 @@ class Peer:
         session = Session(tunnel.crypto, self.suite, self, index, sender, sending, receiving, False, now)
         session.answered_to = addr
         tunnel.add_session(session)
+        if self.next is not None and self.next.is_confirmed:
+            self._retire("previous")
+            self.previous, self.next = self.next, None
         self._retire("next")
         self.next = session
         self._arm("forget", now + FORGET_AFTER_TIME)
@@ -218,13 +221,9 @@ class Peer:
             self.tunnel.crypto, self.suite, self, receiver, sender, sending, receiving, True, now
         )
         self.tunnel.add_session(session)
+        # `next`, if the other side has called too, stays to be received on: it may be what they send on
         self._retire("previous")
-        if self.next is not None:
-            self.previous, self.next = self.next, None
-            self._retire("current")
-        else:
-            self.previous = self.current
-        self.current = session
+        self.previous, self.current = self.current, session
         self.heard_at = now
         self._asked_since = None
         if addr == attempt.sent_to:  # it went there and came back: the address is proven
@@ -245,13 +244,10 @@ class Peer:
         self.bytes_in += size
         self.heard_at = now
         self._asked_since = None
-        if session is not self.current and session is self.next:
-            self._end_attempt()  # the other side's handshake was quicker than ours
-            self._retire("previous")
-            self.previous, self.current, self.next = self.current, session, None
-            if addr == session.answered_to:  # our response went there and was understood: the address is proven
-                self.move_to(addr)
-            self._begin(now)
+        if session is self.next and not session.is_confirmed:
+            self._confirm(session, addr, now)
+        elif self.is_lost:
+            self._found()
         if n and self._owed_since is None:
             self._owed_since = now
             self._arm("keepalive", now + KEEPALIVE_TIMEOUT)
@@ -293,6 +289,24 @@ class Peer:
         self._timers.clear()
         self._throw_staged_away()
 
+    def _confirm(self, session, addr, now):
+        """The first packet of a session that the other side began: it has our response."""
+        session.is_confirmed = True
+        if addr == session.answered_to:  # our response went there and was understood: the address is proven
+            self.move_to(addr)
+        if self.current is not None and self.current.created >= session.created:
+            return  # both called at once; each sends on what it began, so that each renews it
+        self._end_attempt()  # the other side's handshake was quicker than ours
+        self._retire("previous")
+        self.previous, self.current, self.next = self.current, session, None
+        self._begin(now)
+
+    def _found(self):
+        """Somebody who was lost is heard again."""
+        self.is_lost = False
+        self._calling_since = None
+        self.tunnel.emit(SESSION, self, None)
+
     def _heard_elsewhere(self, addr):
         if self.is_ours:
             self.tunnel.emit(ELSEWHERE, self, addr)
@@ -302,10 +316,8 @@ class Peer:
     def _begin(self, now):
         """There is a new current session: tell the node, let out what waited."""
         self.handshake_at = now
-        self.is_lost = False
-        self._calling_since = None
         self._arm("forget", now + FORGET_AFTER_TIME)
-        self.tunnel.emit(SESSION, self, None)
+        self._found()
         if self.is_ours and self.tunnel.greeting:
             self.send(self.tunnel.greeting, now, wants_answer=False)
         staged, self._staged = self._staged, deque((), STAGED_MAX)

@@ -30,7 +30,8 @@ class Session:
         self.initiator = initiator
         self.created = now
         self.counter = 0
-        self.answered_to = None  # the responder's: where the response went
+        self.answered_to = None  # the responder's: where the response went,
+        self.is_confirmed = False  # and whether it was understood
         self.header = TRANSPORT + suite.header
         self._remote_index = remote_index
         self._window = ReplayWindow()
