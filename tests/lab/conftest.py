@@ -3,6 +3,8 @@
 import pytest
 from lab import Lab
 
+LAST_WORDS = 30  # lines of each program
+
 
 @pytest.fixture(params=[("cpython",)], ids="+".join)
 def lab(request):
@@ -10,7 +12,7 @@ def lab(request):
     with Lab(interpreters=request.param) as lab:
         yield lab
         for process in lab.processes:  # pytest shows this only beside a failure
-            print(f"--- {process.log.name}\n{process.output}")
+            print(f"--- {process.log.name}", *process.output.splitlines()[-LAST_WORDS:], sep="\n")
 
 
 def pytest_collection_modifyitems(items):

@@ -119,8 +119,8 @@ class Host:
         return parse_ping(self.run(command, check=False, timeout=count * (interval + wait) + 5).stdout)
 
     def start_ping(self, address, interval=0.1):
-        """A ping that goes on; `parse_ping(process.interrupt())` tells how it went."""
-        return self.spawn(["ping", "-n", "-i", interval, address])
+        """A ping that goes on, until it is asked what it `lost`."""
+        return EndlessPing(self.spawn(["ping", "-n", "-i", interval, address]))
 
     def _command(self, argv):
         return ["ip", "netns", "exec", self.netns, *map(str, argv)]
@@ -183,6 +183,18 @@ class Process:
         finally:
             if text not in self.output:
                 raise LabError(f"{self.host.name}: {self.name} did not say “{text}”:\n{self.output}")
+
+
+class EndlessPing:
+    def __init__(self, process):
+        self._process = process
+
+    def lost(self):
+        """Stop, and tell how many got no answer. One that was on its way just now is none of them."""
+        output = self._process.interrupt()
+        ping, numbers = parse_ping(output), re.findall(r"icmp_seq=(\d+)", output)
+        on_its_way = bool(numbers) and int(numbers[-1]) == ping.sent - 1
+        return ping.sent - ping.received - on_its_way
 
 
 def parse_ping(text):

@@ -13,7 +13,7 @@ import sys
 
 import pytest
 from lab import PORT
-from netns import BIN, PROGRAMS, parse_ping, wait_for
+from netns import BIN, PROGRAMS, wait_for
 
 from ipop.ports import crypto
 from ipop.wg import messages
@@ -33,33 +33,59 @@ def story(lab):
     """Three homes that talk, and what was captured of it.
 
     The den calls the lodge, which is busy, so that a cookie and a response come to the den; the cabin calls the den.
+    And there is somebody whom the den calls in vain, all the time.
     """
     den, cabin, lodge = lab.add_home("den"), lab.add_home("cabin", nat=True), lab.add_home("lodge")
+    silent = lab.add_home("silent")
     pc, tv, phone = den.add_console("pc"), cabin.add_console("tv"), lodge.add_console("phone")
     lab.introduce(den, cabin)
     den.add_peer(lodge)
+    den.add_peer(silent)
     lodge.add_peer(den, endpoint=None)
     enemy = lab.add_host("enemy")
-    tap = lab.internet.spawn([BIN / "python", PROGRAMS / "capture.py", den.router.name])
-    tap.wait_for_output("listening")
+    story = Story(den, silent, enemy)
     lodge.start_daemon()
     flood = enemy.spawn([sys.executable, PROGRAMS / "flood.py", lodge.router.address, PORT, "sha256",
                          lodge.public_key, 30])
     wait_for(lambda: lodge.daemon.status()["dropped"].get("under-load"), 10, "a busy lodge")
-    den.start_daemon()
+
+    def den_was_handed_a_cookie():  # now and then a call finds room in the budget, and needs none
+        if den.daemon:
+            den.daemon.kill()
+        den.start_daemon()
+        return "cookie" in story.captured()
+    wait_for(den_was_handed_a_cookie, 10, "a cookie")
     cabin.start_daemon()
     wait_for(lambda: phone.ping(pc.address, count=1).received, 20, "the lodge, busy as it is")
     flood.kill()
     assert tv.ping(pc.address).received
-    return Story(den, enemy, captured(tap, den), tv.start_ping(pc.address))
+    story.playing = tv.start_ping(pc.address)
+    return story
 
 
 class Story:
-    def __init__(self, den, enemy, captured, playing):
+    def __init__(self, den, silent, enemy):
         self.den = den
         self.enemy = enemy
-        self.captured = captured
-        self.playing = playing
+        self.playing = None
+        self._silent = silent
+        self._tap = den.lab.internet.spawn([BIN / "python", PROGRAMS / "capture.py", den.router.name])
+        self._tap.wait_for_output("listening")
+
+    def captured(self):
+        """Type -> the last message of it that a friend sent to the den."""
+        return self._last_messages(lambda line: line["to"] == self.den.router.address
+                                   and line["from"] != self.enemy.address)
+
+    def call_under_way(self):
+        """The index by which the den awaits the answer of somebody who is silent."""
+        calls = self._last_messages(lambda line: line["to"] == self._silent.router.address)
+        return messages.parse_initiation(calls["initiation"])[0]
+
+    def _last_messages(self, chosen):
+        lines = [json.loads(line) for line in self._tap.output.splitlines(keepends=True)[1:] if line.endswith("\n")]
+        seen = [bytes.fromhex(line["data"]) for line in lines if chosen(line)]
+        return {TYPES[data[0]]: data for data in seen if data[3] == 1}
 
     def drops(self):
         return self.den.daemon.status()["dropped"]
@@ -75,62 +101,61 @@ class Story:
                         f".sendto(bytes.fromhex('{data.hex()}'), ('{self.den.router.address}', {PORT}))"])
 
 
-def captured(tap, den):
-    """Type -> the last message of it that came to the den."""
-    lines = [json.loads(line) for line in tap.output.splitlines()[1:]]
-    seen = [bytes.fromhex(line["data"]) for line in lines if line["to"] == den.router.address]
-    return {TYPES[data[0]]: data for data in seen if data[3] == 1}
+def truncated(kind, story):
+    return story.captured()[kind][:31 if kind == "transport" else -1]
 
 
-def flipped(data, at):
-    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
+def oversized(kind, story):
+    return story.captured()[kind] + bytes(2000 if kind == "transport" else 1)
+
+
+def flipped(kind, story):
+    # A response must be one that is awaited, else nobody looks at the rest of it.
+    data = made_up(kind, story) if kind == "response" else story.captured()[kind]
+    return data[:20] + bytes([data[20] ^ 1]) + data[21:]
+
+
+def replayed(kind, story):
+    return story.captured()[kind]
 
 
 def made_up(kind, story):
     """A message of this type whose form is right, by somebody who has none of the keys."""
     den = base64.b64decode(story.den.public_key)
-    session, = struct.unpack_from("<I", story.captured["transport"], 4)
     if kind == "initiation":
         noise = Initiator(SUITE, crypto, os.urandom(32), den, bytes(32), PROLOGUE)
         message = messages.initiation(SUITE, 7, noise.write(os.urandom(32), b"\xff" * 12))
         return CookieJar(SUITE, crypto, den).sign(message, 0)
     if kind == "response":
-        return CookieJar(SUITE, crypto, den).sign(messages.response(SUITE, 7, session, os.urandom(48)), 0)
+        message = messages.response(SUITE, 7, story.call_under_way(), os.urandom(48))
+        return CookieJar(SUITE, crypto, den).sign(message, 0)
     if kind == "cookie":
-        return messages.cookie_reply(SUITE, session, os.urandom(24), os.urandom(32))
+        return messages.cookie_reply(SUITE, story.call_under_way(), os.urandom(24), os.urandom(32))
+    session, = struct.unpack_from("<I", story.captured()["transport"], 4)
     return struct.pack("<IIQ", messages.TRANSPORT + SUITE.header, session, 1 << 40) + os.urandom(64)
 
 
-ATTACKS = {
-    "truncated": lambda data, kind, story: data[:-1] if kind != "transport" else data[:31],
-    "oversized": lambda data, kind, story: data + (bytes(1) if kind != "transport" else bytes(2000)),
-    "flipped": lambda data, kind, story: flipped(data, 20),
-    "replayed": lambda data, kind, story: data,
-    "wrong key": lambda data, kind, story: made_up(kind, story),
-}
-
-# What each attack is dropped as. A cookie answers one initiation, whose number is not in use any more.
+# What each attack is dropped as. An old cookie answers a call that is over: its number is not in use any more.
 REASONS = {
-    "truncated": dict.fromkeys(TYPES.values(), "truncated"),
-    "oversized": dict.fromkeys(TYPES.values(), "oversized"),
-    "flipped": {"initiation": "bad-mac", "response": "bad-mac", "cookie": "unexpected-cookie", "transport": "forged"},
-    "replayed": {"initiation": "replayed-initiation", "response": "unexpected-response",
-                 "cookie": "unexpected-cookie", "transport": "replayed"},
-    "wrong key": {"initiation": "unknown-peer", "response": "unexpected-response", "cookie": "bad-cookie",
-                  "transport": "forged"},
+    truncated: dict.fromkeys(TYPES.values(), "truncated"),
+    oversized: dict.fromkeys(TYPES.values(), "oversized"),
+    flipped: {"initiation": "bad-mac", "response": "bad-mac", "cookie": "unexpected-cookie", "transport": "forged"},
+    replayed: {"initiation": "replayed-initiation", "response": "unexpected-response",
+               "cookie": "unexpected-cookie", "transport": "replayed"},
+    made_up: {"initiation": "unknown-peer", "response": "bad-handshake", "cookie": "bad-cookie",
+              "transport": "forged"},
 }
 
 
 def test_every_attack_is_dropped_for_its_own_reason(story):
-    assert set(story.captured) == set(TYPES.values())
-    for attack, disguise in ATTACKS.items():
-        for kind, reason in REASONS[attack].items():
+    for attack, reasons in REASONS.items():
+        for kind, reason in reasons.items():
             before = story.drops()
-            story.send(disguise(story.captured[kind], kind, story))
-            assert story.next_drop(before) == reason, f"{attack} {kind}"
-    ping = parse_ping(story.playing.interrupt())
-    assert ping.received == ping.sent
-    assert all(peer["state"] == "connected" for peer in story.den.daemon.peers().values())
+            story.send(attack(kind, story))
+            assert story.next_drop(before) == reason, f"{attack.__name__} {kind}"
+    assert story.playing.lost() == 0
+    peers = story.den.daemon.peers()
+    assert peers["cabin"]["state"] == peers["lodge"]["state"] == "connected"
 
 
 def test_noise_is_dropped(story):
@@ -140,5 +165,4 @@ def test_noise_is_dropped(story):
     for data in datagrams:
         story.send(data)
     wait_for(lambda: sum(story.drops().values()) >= before + len(datagrams), 3, "the noise in the counters")
-    ping = parse_ping(story.playing.interrupt())
-    assert ping.received == ping.sent
+    assert story.playing.lost() == 0

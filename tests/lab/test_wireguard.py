@@ -8,7 +8,7 @@ import time
 
 import pytest
 from lab import PORT
-from netns import PROGRAMS, parse_ping, wait_for
+from netns import PROGRAMS, wait_for
 from wireguard import MessageCounter, WireGuardHost
 
 LAPTOP = "10.77.200.1"
@@ -69,7 +69,7 @@ def test_both_keep_the_line_alive(lab, caller):
 def test_who_only_listens_answers_after_ten_seconds(lab):
     pair = Pair(lab, "laptop")
     assert pair.call(count=1).received
-    pair.pc.nft("table inet deaf { chain input { type filter hook input priority 0; udp dport 9 drop }}")
+    pair.pc.nft("table inet deaf { chain input { type filter hook input priority 0; udp dport 9 drop; }}")
     before = pair.to_laptop["keepalive"]
     time.sleep(1)
     pair.laptop.host.run([sys.executable, "-c", f"import socket; socket.socket(type=socket.SOCK_DGRAM)"
@@ -80,7 +80,8 @@ def test_who_only_listens_answers_after_ten_seconds(lab):
 
 def test_a_busy_wireguard_hands_out_cookies_and_takes_ours(lab):
     pair = Pair(lab, "home")
-    pair.flood(pair.laptop.host.address, pair.laptop.public_key, seconds=20)
+    pair.flood(pair.laptop.host.address, pair.laptop.public_key, seconds=25)
+    time.sleep(1)
     wait_for(lambda: pair.pc.ping(LAPTOP, count=1).received, 20, "the busy laptop")
     assert pair.to_home["cookie"] >= 1
     assert pair.to_laptop["initiation_with_cookie"] >= 1
@@ -88,10 +89,16 @@ def test_a_busy_wireguard_hands_out_cookies_and_takes_ours(lab):
 
 def test_a_busy_home_hands_out_cookies_and_takes_wireguards(lab):
     pair = Pair(lab, "laptop")
-    pair.flood(pair.home.router.address, pair.home.public_key, seconds=20)
+    pair.flood(pair.home.router.address, pair.home.public_key, seconds=25)
     wait_for(lambda: pair.home.daemon.status()["dropped"].get("under-load"), 5, "load")
+
+    def was_handed_a_cookie():  # one call in a hundred finds room in the budget, and needs none
+        pair.laptop.remove_peer(pair.home)
+        pair.laptop.set_peer(pair.home, "endpoint", pair.home.endpoint)
+        pair.call(count=1)
+        return pair.to_laptop["cookie"]
+    wait_for(was_handed_a_cookie, 10, "a cookie")
     wait_for(lambda: pair.call(count=1).received, 20, "the busy home")
-    assert pair.to_laptop["cookie"] >= 1
     assert pair.to_home["initiation_with_cookie"] >= 1
 
 
@@ -107,6 +114,4 @@ def test_keys_change_twice_and_nobody_notices(lab):
     wait_for(lambda: called.to_laptop["response"] >= 3 and caller.to_home["response"] >= 3, 280,
              "two more handshakes of each")
     time.sleep(2)
-    for ping in pings:
-        counts = parse_ping(ping.interrupt())
-        assert counts.received == counts.sent
+    assert [ping.lost() for ping in pings] == [0, 0, 0, 0]

@@ -2,7 +2,8 @@
 
     flood.py ADDRESS PORT SUITE PUBLIC-KEY SECONDS
 
-Sends 500 at once, ten times a second: short bursts fill a responder's queue without taking all of the machine.
+Bursts fill the queue of a responder that feels loaded by its length; what drips between them uses up the budget of
+one that counts. Neither takes all of the machine.
 """
 
 import base64
@@ -18,7 +19,8 @@ from ipop.wg.noise import Initiator
 from ipop.wg.peer import PROLOGUE
 from ipop.wg.suites import suites
 
-BURST, EVERY = 500, 0.1
+BURST, DRIP = 500, 3
+BURST_EVERY, DRIP_EVERY = 0.1, 0.0002
 
 
 def initiation(suite, remote):
@@ -30,11 +32,16 @@ def initiation(suite, remote):
 def main(address, port, suite, key, seconds):
     message = initiation(suites(crypto)[suite], base64.b64decode(key))
     end = time.monotonic() + float(seconds)
+
+    def send(udp, count):
+        for _ in range(count):
+            udp.sendto(message, (address, int(port)))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        while time.monotonic() < end:
-            for _ in range(BURST):
-                udp.sendto(message, (address, int(port)))
-            time.sleep(EVERY)
+        while (burst := time.monotonic()) < end:
+            send(udp, BURST)
+            while time.monotonic() < burst + BURST_EVERY:
+                send(udp, DRIP)
+                time.sleep(DRIP_EVERY)
 
 
 main(*sys.argv[1:])
