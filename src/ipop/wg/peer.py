@@ -363,7 +363,8 @@ class Peer:
         if self._attempt is None:  # it only waited for its turn
             self.initiate(now)
             return
-        if not self.is_lost and now - self._calling_since >= REKEY_ATTEMPT_TIME:
+        since = self._calling_since
+        if not self.is_lost and since is not None and now - since >= REKEY_ATTEMPT_TIME:
             self.is_lost = True
             self.tunnel.emit(LOST, self, None)
         if now - self._wanted_at < REKEY_ATTEMPT_TIME:
