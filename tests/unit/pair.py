@@ -322,6 +322,7 @@ class Pair(Net):
         """A frame each way every so often; returns how many got lost."""
         end = self.now + ms
         lost = 0
+        self.a.got, self.b.got = [], []
         while self.now < end:
             self.a.say(b"%d" % self.now)
             self.b.say(b"%d" % self.now)

@@ -173,8 +173,8 @@ def test_each_call_is_a_new_one():
     def story(pair):
         calls = [sent.data for sent in pair.log]
         assert len(calls) > 10
-        assert len(set([data[4:8] for data in calls])) == len(calls)
-        assert len(set([data[8:40] for data in calls])) == len(calls)
+        assert len({data[4:8] for data in calls}) == len(calls)
+        assert len({data[8:40] for data in calls}) == len(calls)
 
     for suite in SUITES:
         pair = Pair(suite)
@@ -431,7 +431,7 @@ def test_keys_are_overwritten_after_540_s():
         pair.run_until(3 * REJECT_AFTER_TIME - 1)
         assert all(any(key) for key in keys)
         pair.run(1)
-        assert not any([any(key) for key in keys])
+        assert not any(any(key) for key in keys)
         assert pair.session(pair.a) is None
         recorded = pair.last(pair.a, DATA)
         assert pair.b.verdict(recorded, ("203.0.113.99", 9)) == "unknown-session"
