@@ -8,6 +8,7 @@ import binascii
 from collections import namedtuple
 
 from .wire import address, ip
+from .words import printable
 
 # `datatype` is LuCI's name for it; an option with `many` holds a list
 Kind = namedtuple("Kind", "parse expected datatype many")
@@ -45,7 +46,7 @@ def _word(letters, longest):
 
 def _path(longest):
     def parse(text):
-        if text[:1] != "/" or len(text.encode()) > longest:
+        if text[:1] != "/" or len(text.encode()) > longest or printable(text) != text:
             raise ValueError
         return text
 
@@ -90,7 +91,7 @@ _LOW_ORDER = [
 def _endpoint(text):
     host, port = address.parse(text)
     if ":" in host or host.replace(".", "").isdigit():
-        packed = parse_ip(host)
+        packed = address.pack(host)
         if not any(packed) or ip.is_multicast(packed):
             raise Refused(f"{text} can't be anybody's address")
         if packed[:12] == _MAPPED:
@@ -111,7 +112,7 @@ def _is_label(text):
 def _prefix(text):
     """(packed address, prefix length)"""
     written, slash, length = text.partition("/")
-    packed = parse_ip(written)
+    packed = address.pack(written)
     bits = len(packed) * 8
     length = _number(0, bits)(length) if slash else bits
     if length == 0:
@@ -121,41 +122,6 @@ def _prefix(text):
 
 def _masked(packed, length):
     return bytes([byte & 0xFF00 >> min(max(length - 8 * i, 0), 8) & 0xFF for i, byte in enumerate(packed)])
-
-
-def parse_ip(text):
-    """4 or 16 bytes from an IP address (RFC 4291 section 2.2). Raises ValueError."""
-    if ":" not in text:
-        return bytes(_ipv4(text))
-    head, gap, tail = text.partition("::")
-    front, back = _groups(head, not gap), _groups(tail, True)
-    missing = 16 - len(front) - len(back)
-    if missing != 0 if not gap else missing < 2:
-        raise ValueError
-    return bytes(front + [0] * missing + back)
-
-
-def _ipv4(text):
-    parts = text.split(".")
-    if len(parts) != 4 or not all(part == "0" or part[:1] != "0" for part in parts):
-        raise ValueError
-    return [_number(0, 255)(part) for part in parts]
-
-
-def _groups(text, may_end_in_ipv4):
-    """The bytes of `1:2:3` or `1:2:192.0.2.1`."""
-    if not text:
-        return []
-    packed = []
-    groups = text.split(":")
-    for i, group in enumerate(groups):
-        if "." in group and may_end_in_ipv4 and i == len(groups) - 1:
-            packed += _ipv4(group)
-        elif 0 < len(group) <= 4 and all(c in "0123456789abcdefABCDEF" for c in group):
-            packed += [int(group, 16) >> 8, int(group, 16) & 0xFF]
-        else:
-            raise ValueError
-    return packed
 
 
 BOOLEAN = Kind(_boolean, "1 or 0", "bool", False)

@@ -14,6 +14,7 @@ import struct
 from collections import deque, namedtuple
 
 from ..errors import Rejected
+from ..wire import address
 from . import messages
 from .cookie import CookieChecker
 from .noise import Responder
@@ -38,10 +39,13 @@ class _Budget:
         self._level = rate * 1000
         self._at = now
 
-    def take(self, now):
+    def is_full(self, now):
         self._level = min(self._level + (now - self._at) * self._rate, self._rate * 1000)
         self._at = now
-        if self._level < 1000:
+        return self._level == self._rate * 1000
+
+    def take(self, now):
+        if not self.is_full(now) and self._level < 1000:
             return False
         self._level -= 1000
         return True
@@ -211,12 +215,18 @@ class Tunnel:
         if not checker.proves_address(data, addr, now):
             self.transmit(checker.reply(data, addr, now), addr)
             raise Rejected("under-load")
-        if addr[0] not in self._per_address:
-            if len(self._per_address) >= ADDRESSES_MAX:
-                self._per_address.clear()
-            self._per_address[addr[0]] = _Budget(PER_ADDRESS, now)
-        if not self._per_address[addr[0]].take(now):
+        if not self._budget_of(addr, now).take(now):
             raise Rejected("flood")
+
+    def _budget_of(self, addr, now):
+        """The budget of an address that has shown a cookie; who has an IPv6 /64 has it once."""
+        network = address.network(addr[0])
+        if network not in self._per_address:
+            if len(self._per_address) >= ADDRESSES_MAX:
+                used = {n: budget for n, budget in self._per_address.items() if not budget.is_full(now)}
+                self._per_address = used if len(used) < ADDRESSES_MAX else {}
+            self._per_address[network] = _Budget(PER_ADDRESS, now)
+        return self._per_address[network]
 
     def _resync(self, word, addr, now):
         """A peer at a known address uses a session that we don't have: we were restarted, so we call it."""

@@ -27,3 +27,53 @@ def is_ip(host):
         return True
     parts = host.split(".")
     return len(parts) == 4 and all(part.isdigit() and int(part) < 256 for part in parts)
+
+
+def network(host):
+    """What one subscriber holds: an IPv4 address, or the /64 of an IPv6 address (bytes)."""
+    try:
+        packed = pack(host.split("%")[0])
+    except ValueError:
+        return host.encode()
+    return packed[:8]
+
+
+def pack(text):
+    """4 or 16 bytes from an IP address (RFC 4291 section 2.2). Raises ValueError."""
+    if ":" not in text:
+        return bytes(_ipv4(text))
+    head, gap, tail = text.partition("::")
+    front, back = _groups(head, not gap), _groups(tail, True)
+    missing = 16 - len(front) - len(back)
+    if missing != 0 if not gap else missing < 2:
+        raise ValueError
+    return bytes(front + [0] * missing + back)
+
+
+def _ipv4(text):
+    parts = text.split(".")
+    if len(parts) != 4 or not all(part == "0" or part[:1] != "0" for part in parts):
+        raise ValueError
+    return [_byte(part) for part in parts]
+
+
+def _groups(text, may_end_in_ipv4):
+    """The bytes of `1:2:3` or `1:2:192.0.2.1`."""
+    if not text:
+        return []
+    packed = []
+    groups = text.split(":")
+    for i, group in enumerate(groups):
+        if "." in group and may_end_in_ipv4 and i == len(groups) - 1:
+            packed += _ipv4(group)
+        elif 0 < len(group) <= 4 and all(c in "0123456789abcdefABCDEF" for c in group):
+            packed += [int(group, 16) >> 8, int(group, 16) & 0xFF]
+        else:
+            raise ValueError
+    return packed
+
+
+def _byte(text):
+    if not (text.isdigit() and len(text) < 4 and int(text) < 256):
+        raise ValueError
+    return int(text)
