@@ -120,12 +120,6 @@ def test_allowed_ips_are_cut_to_their_prefix():
     assert prefixes("fd00::ffff/112") == [(b"\xfd" + bytes(15), 112)]
 
 
-WRONG_ADDRESSES = (
-    "|1|1.2.3|1.2.3.4.5|1.2.3.256|1.2.3.04|1.2.3.-4| 1.2.3.4|1.2.3.4 |\u0661.2.3.4|"
-    ":|:::|1::2::3|1:2|1:2:3:4:5:6:7:8:9|1:2:3:4:5:6:7::8|12345::|g::|1:|::1.2.3|1.2.3.4::|::1.2.3.4:5|fe80::1%eth0"
-)
-
-
 def test_one_setting_can_be_had_from_a_file_with_errors():
     text = "config globals\noption port x\noption control /tmp/s\nconfig peer\n"
     assert config.setting(text, "f", "control") == "/tmp/s"
