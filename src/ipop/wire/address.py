@@ -74,6 +74,6 @@ def _groups(text, may_end_in_ipv4):
 
 
 def _byte(text):
-    if not (text.isdigit() and len(text) < 4 and int(text) < 256):
+    if not (0 < len(text) < 4 and all(c in "0123456789" for c in text) and int(text) < 256):
         raise ValueError
     return int(text)
