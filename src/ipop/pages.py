@@ -24,7 +24,8 @@ def show_status(page, status, peers):
     colour, sentence = verdict(problems, len(peers), len(peers) - len(away))
     page.line(sentence, colour)
     for problem in problems:
-        page.line(f"  problem: {problem}")
+        for line in f"problem: {problem}".split("\n"):
+            page.line("  " + line)
     for peer in away[:_ADVICE_MAX]:
         page.line(f"  {peer.get('name')}: {advice(peer)}")
     if len(away) > _ADVICE_MAX:
@@ -43,7 +44,7 @@ def verdict(problems, peers, connected):
     if not peers:
         return RED, "Not working yet: no peers are configured."
     if not connected:
-        return RED, f"Not working: connected to none of {peers} peers."
+        return RED, f"Not working: connected to none of {peers} peers." if peers > 1 else "Not working: not connected."
     if connected < peers:
         return YELLOW, f"Working in part: connected to {connected} of {peers} peers."
     colour, how = (YELLOW, "Working, but there is a problem") if problems else (GREEN, "Working")
@@ -58,7 +59,7 @@ def advice(peer):
     if state == "connecting":
         checks = "does ipopd run there, is this UDP port let in, has it this node's public key?"
         return f"no answer from {peer.get('endpoint')}: {checks}"
-    return "nobody calls: 'ipop ping' does"
+    return f"not connected, and nothing is being sent to it: 'ipop ping {peer.get('name')}' calls it"
 
 
 def show_peers(page, peers):

@@ -69,7 +69,9 @@ def duration(seconds):
 
 
 def milliseconds(ms):
-    return f"{ms:.{1 if ms < 100 else 0}f} ms" if is_number(ms) else "-"
+    if not is_number(ms):
+        return "-"
+    return f"{ms:.1f} ms" if ms < 100 else f"{ms:.0f} ms"
 
 
 def is_number(value):

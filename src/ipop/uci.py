@@ -15,6 +15,7 @@ of the line. Here too, with a warning.
 from collections import namedtuple
 
 from .errors import ConfigError
+from .words import quoted
 
 Value = namedtuple("Value", "text where")  # where: "file:line"
 
@@ -151,8 +152,7 @@ class _Parser:
             raise self._error("the end of the line (a value with blanks in it needs quotes)", extra)
 
     def _error(self, expected, got):
-        got = f"'{got}'" if got else "nothing"
-        return ConfigError(f"{self.words.where()}: expected {expected}, got {got}")
+        return ConfigError(f"{self.words.where()}: expected {expected}, got {quoted(got) if got else 'nothing'}")
 
 
 class _Words:
@@ -282,7 +282,7 @@ class _Words:
         self._drop_line()
         hidden = self._data[start : self._at].strip()
         if hidden and hidden[:1] != b"#":
-            self.warnings.append(f"{where}: UCI ignores '{_text(hidden)}' after ';': put it on its own line")
+            self.warnings.append(f"{where}: UCI ignores {quoted(_text(hidden))} after ';': put it on its own line")
 
 
 def _made_up_name(type, count):

@@ -191,6 +191,7 @@ def test_status_begins_with_whether_it_works():
         ([CABIN, CABIN], "Working: connected to all 2 peers."),
         ([CABIN, HUT], "Working in part: connected to 1 of 2 peers."),
         ([HUT, SHED], "Not working: connected to none of 2 peers."),
+        ([HUT], "Not working: not connected."),
         ([], "Not working yet: no peers are configured."),
     ):
         assert printed("status", peers=peers).split("\n")[0] == sentence
@@ -207,6 +208,11 @@ def test_status_says_what_to_do():
 def test_a_problem_is_not_plain_success():
     out = printed("status", peers=[CABIN], status=dict(STATUS, problems=["the disk is full"]))
     assert out.startswith("Working, but there is a problem: connected to 1 peer.\n  problem: the disk is full\n")
+
+
+def test_a_problem_may_have_several_lines():
+    out = printed("status", peers=[CABIN], status=dict(STATUS, problems=["not in use: a\nb"]))
+    assert "\n  problem: not in use: a\n  b\n\n" in out
 
 
 def test_many_silent_peers_do_not_fill_the_screen():

@@ -28,7 +28,8 @@ def create(path, data):
 def _write_beside(path, data, put):
     """Write all of a temporary file, then `put` it where it belongs."""
     temporary = path + ".new"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    _forget(temporary)
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(data)
@@ -36,13 +37,17 @@ def _write_beside(path, data, put):
             os.fsync(file.fileno())
         put(temporary, path)
     finally:
-        if os.path.lexists(temporary):
-            os.unlink(temporary)
+        _forget(temporary)
     folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _forget(path):
+    if os.path.lexists(path):
+        os.unlink(path)
 
 
 def make_private_folder(path):

@@ -34,6 +34,7 @@ def make_private_folder(path):
 
 def _write_beside(path, data, put):
     temporary = path + ".new"
+    _forget(temporary)
     mask = libc.umask(0o177)
     try:
         with open(temporary, "wb") as file:
@@ -43,8 +44,7 @@ def _write_beside(path, data, put):
         put(temporary, path)
     finally:
         libc.umask(mask)
-        if _exists(temporary):
-            os.unlink(temporary)
+        _forget(temporary)
     _sync_folder(path.rpartition("/")[0] or ".")
 
 
@@ -58,6 +58,11 @@ def _sync_folder(path):
         libc.checked(libc.fsync(fd))
     finally:
         libc.close(fd)
+
+
+def _forget(path):
+    if _exists(path):
+        os.unlink(path)
 
 
 def _exists(path):
