@@ -69,7 +69,8 @@ def test_both_keep_the_line_alive(lab, caller):
 def test_who_only_listens_answers_after_ten_seconds(lab):
     pair = Pair(lab, "laptop")
     assert pair.call(count=1).received
-    pair.pc.nft("table inet deaf { chain input { type filter hook input priority 0; udp dport 9 drop; }}")
+    pair.pc.nft("add table inet deaf\nadd chain inet deaf input { type filter hook input priority 0; }\n"
+                "add rule inet deaf input udp dport 9 drop")
     before = pair.to_laptop["keepalive"]
     time.sleep(1)
     pair.laptop.host.run([sys.executable, "-c", f"import socket; socket.socket(type=socket.SOCK_DGRAM)"
