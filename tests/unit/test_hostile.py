@@ -402,7 +402,6 @@ def test_genuine_datagrams_spoilt():
     for suite in SUITES:
         dice = Dice(7)
         pair = Pair(suite, both=True).connect()
-        told = []
         for n in range(ROUNDS // 10):
             pair.lose = everything
             pair.log.clear()
@@ -473,8 +472,8 @@ def test_a_lan_that_sends_noise():
         ethernet(host_mac, pair.a.mac, 0x8100, bytes(60)),
     )
     for n in range(ROUNDS):
-        frame = genuine[dice.below(len(genuine))]
-        frame = mutated(dice, frame, genuine[dice.below(len(genuine))]) if dice.below(8) else dice.bytes(dice.below(2200))
+        frame, other = [genuine[dice.below(len(genuine))] for _ in range(2)]
+        frame = mutated(dice, frame, other) if dice.below(8) else dice.bytes(dice.below(2200))
         pair.a.node.handle_frame(frame, pair.now)
         if n % 500 == 0:
             pair.run(10)
