@@ -156,7 +156,10 @@ class _Shell:
             self.write(json.dumps(result) + "\n")
         else:
             page = self.page()
-            draw(page, *content)
+            try:
+                draw(page, *content)
+            except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
+                raise UserError(_OTHER_KIND)
             self.write(page.text)
 
     def setting(self, name, lenient):
@@ -203,7 +206,7 @@ class _Daemon:
                     if reply.error is not None:
                         raise reply.error
                     if not isinstance(reply.result, kind):
-                        raise UserError("ipopd gives an answer of another kind: restart it if it was upgraded")
+                        raise UserError(_OTHER_KIND)
                     return reply.result
 
     def pause(self, ms):
@@ -230,6 +233,7 @@ class _Daemon:
         return None if data is None else self._protocol.handle_bytes(data)
 
 
+_OTHER_KIND = "ipopd gives an answer that this command can't show: restart ipopd if it was upgraded"
 _GONE = "ipopd went away before it answered: look at its log, and ask again once it runs"
 
 

@@ -373,6 +373,22 @@ def test_a_daemon_that_hangs_or_dies():
     assert complaint("status", 1, ports=ports).startswith("what answers on the control socket is not ipopd")
 
 
+def test_answers_of_another_kind():
+    oddities = [None, True, 5, -1.5, 1e400, "x", [], [5], {}, {"x": 5}, [{}], [[]]]
+    for odd in oddities:
+        for key in STATUS:
+            assert run("status", status=dict(STATUS, **{key: odd}), peers=[CABIN])[0] in (0, 1)
+        for key in CABIN:
+            assert run("peers", peers=[dict(CABIN, **{key: odd})])[0] in (0, 1)
+            assert run("status", peers=[dict(HUT, **{key: odd})])[0] in (0, 1)
+        assert run("peers", peers=[odd])[0] in (0, 1)
+        if not isinstance(odd, dict):
+            assert run("status", status=odd)[2].startswith("ipop: ipopd gives an answer that this command can't show")
+        ports = Ports()
+        ports._on_ping = lambda now, peer, timeout, odd=odd: {"peer": odd, "rtt_ms": odd, "endpoint": odd}
+        assert run("ping x -c 2", ports)[0] in (0, 1)
+
+
 class Dead:
     def __init__(self, data):
         self._data = data
