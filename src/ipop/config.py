@@ -204,13 +204,13 @@ class _Loader:
 
         if not sections:
             self._warn(self._filename, "no peers yet: add a section 'config peer' with another node's 'public_key'")
-        peers, forms = [], []
+        peers, forms, owners = [], [], {}
         for section in sections:
             form = _Form("peer", section, self._filename)
             if not form["enabled"]:
                 continue  # it may be half-finished
             self._check_options(form)
-            self._check_key(form, own_key, forms)
+            self._check_key(form, own_key, owners)
             self._check_addresses(form, forms)
             forms.append(form)
             preshared_key = self._preshared_key(form)
@@ -233,7 +233,7 @@ class _Loader:
             guess = did_you_mean(option.name, form.names)
             self._warn(option.where, f"option {quoted(option.name)} is ignored; {guess}")
 
-    def _check_key(self, form, own_key, others):
+    def _check_key(self, form, own_key, owners):
         """A peer has a key and a name, and nobody else has them."""
         key = form["public_key"]
         if not form.has("public_key"):
@@ -244,9 +244,10 @@ class _Loader:
             expected = "the other side's key, got this node's own: run 'ipop keygen --show' over there"
             self._error(form.place("public_key"), f"expected {expected}")
         for option in ("public_key", "name"):
-            for other in others:
-                if form[option] is not None and form[option] == other[option]:
-                    self._error(form.place(option), f"the peer at {other.where} has the same: each has its own")
+            if form[option] is not None:
+                owner = owners.setdefault((option, form[option]), form)
+                if owner is not form:
+                    self._error(form.place(option), f"the peer at {owner.where} has the same: each has its own")
 
     def _check_addresses(self, form, others):
         """A stock WireGuard peer has addresses of its own, and only such a peer is given them."""

@@ -383,7 +383,7 @@ def test_answers_of_another_kind():
             assert run("status", peers=[dict(HUT, **{key: odd})])[0] in (0, 1)
         assert run("peers", peers=[odd])[0] in (0, 1)
         if not isinstance(odd, dict):
-            assert run("status", status=odd)[2].startswith("ipop: ipopd gives an answer that this command can't show")
+            assert run("status", status=odd)[0] == 1
         ports = Ports()
         ports._on_ping = lambda now, peer, timeout, odd=odd: {"peer": odd, "rtt_ms": odd, "endpoint": odd}
         assert run("ping x -c 2", ports)[0] in (0, 1)
