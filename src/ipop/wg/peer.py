@@ -4,7 +4,8 @@ The packet path stores a few times and arms a timer at most once per change of d
 `handle_timeout`, from a table: a timer looks whether what it waits for has come meanwhile, then acts or waits on.
 
 Towards our own nodes (the SHA-256 suite) three things are quicker than WireGuard's:
-- the first retries of an initiation come after 0.5, 1 and 2 s instead of 5;
+- the first retries of an initiation come after 0.5, 1 and 2 s instead of 5, and repeat it to the letter; the other
+  side repeats its response;
 - a second of silence after something that wants an answer is told (`SILENT`), so that the paths are probed, and half
   a second more of it starts a handshake: a peer that was restarted is back before a person notices;
 - a responder rekeys too, 30 s later than an initiator would, in case the initiator only ever listens.
@@ -28,6 +29,7 @@ INITIATION_GAP = 20  # a peer that initiates more often than this is flooding
 
 # ours, ms
 QUICK_RETRIES = (500, 1_000, 2_000)
+REPEATS = 6  # how often the same initiation is sent, so that an answer that takes seconds is still understood
 SILENCE = 1_000
 SILENCE_REKEY = 500
 RESPONDER_GRACE = 30_000
@@ -46,10 +48,12 @@ ELSEWHERE = "elsewhere"  # one of our own nodes was heard from an address that i
 class _Attempt:
     """A handshake that we have begun and that has not been answered."""
 
-    def __init__(self, noise, index, sent_to):
+    def __init__(self, noise, index, message):
         self.noise = noise
         self.index = index
-        self.sent_to = sent_to
+        self.message = message  # without its macs
+        self.sent = 0  # how often
+        self.sent_to = []  # the addresses
 
 
 class Peer:
@@ -76,12 +80,14 @@ class Peer:
         self.bytes_out = 0
 
         self._attempt = None
-        self._attempts = 0
+        self._calls = 0  # initiations sent since the last answer
         self._calling_since = None  # since when nobody has answered
         self._wanted_at = 0  # when somebody last wanted a session
-        self._last_initiation_sent = None
+        self._called_at = None
         self._last_initiation_heard = None
         self._last_resync = None
+        self._answer_time = 0  # ms that the last handshake's answer took
+        self._answered = None  # (the last initiation, the response that it got)
         self._last_timestamp = bytes(12)
         self._staged = deque((), STAGED_MAX)
         self._jar = CookieJar(suite, tunnel.crypto, public_key)
@@ -140,11 +146,11 @@ class Peer:
         if self._attempt is not None or self.endpoint is None:
             return
         gap = QUICK_RETRIES[0] if self.is_ours else REKEY_TIMEOUT
-        if self._last_initiation_sent is not None and now - self._last_initiation_sent < gap:
-            self._arm("retry", self._last_initiation_sent + gap)
+        if self._called_at is not None and now - self._called_at < gap:
+            self._arm("retry", self._called_at + gap)
             return
-        self._attempts = 0
-        self._send_initiation(now)
+        self._calls = 0
+        self._call(now)
 
     def resync(self, now):
         """Its endpoint uses a session that we don't have: call it, but don't let a stranger make us do so often."""
@@ -152,25 +158,35 @@ class Peer:
             self._last_resync = now
             self.initiate(now)
 
-    def _send_initiation(self, now):
+    def _call(self, now):
+        """Send an initiation: the one under way once more, or a new one."""
+        attempt = self._attempt
+        if attempt is None or attempt.sent >= (REPEATS if self.is_ours else 1):
+            attempt = self._new_attempt(now)
+        attempt.sent += 1
+        if self.endpoint not in attempt.sent_to:
+            attempt.sent_to.append(self.endpoint)
+        self.tunnel.transmit(self._jar.sign(attempt.message, now), self.endpoint)
+        self._called_at = now
+        if self._calling_since is None:
+            self._calling_since = now
+        quick = QUICK_RETRIES if self.is_ours else ()
+        if self._calls < len(quick):
+            gap = quick[self._calls]
+        else:
+            gap = REKEY_TIMEOUT + self.tunnel.jitter()
+        self._calls += 1
+        self._timers["retry"] = now + gap
+        self.tunnel.deadlines.wake(self, now + gap)
+
+    def _new_attempt(self, now):
         tunnel = self.tunnel
         self._drop_attempt()
         noise = Initiator(self.suite, tunnel.crypto, tunnel.private_key, self.public_key, self.psk, PROLOGUE)
         message = noise.write(tunnel.crypto.random(32), tunnel.timestamps.next(now))
-        self._attempt = _Attempt(noise, tunnel.claim_index(self), self.endpoint)
-        data = self._jar.sign(messages.initiation(self.suite, self._attempt.index, message), now)
-        tunnel.transmit(data, self.endpoint)
-        self._last_initiation_sent = now
-        if self._calling_since is None:
-            self._calling_since = now
-        quick = QUICK_RETRIES if self.is_ours else ()
-        if self._attempts < len(quick):
-            gap = quick[self._attempts]
-        else:
-            gap = REKEY_TIMEOUT + tunnel.jitter()
-        self._attempts += 1
-        self._timers["retry"] = now + gap
-        tunnel.deadlines.wake(self, self._timers["retry"])
+        index = tunnel.claim_index(self)
+        self._attempt = _Attempt(noise, index, messages.initiation(self.suite, index, message))
+        return self._attempt
 
     def _drop_attempt(self):
         if self._attempt is not None:
@@ -179,7 +195,17 @@ class Peer:
 
     # --- what comes in
 
-    def handle_initiation(self, sender, timestamp, noise, addr, now):
+    def repeat_response(self, message, addr):
+        """Whether this Noise message is the initiation that we answered last, and may not have been heard: again, then.
+
+        Our own nodes send the same initiation several times, and over several ways (wg/peer.py, `_call`)."""
+        if self._answered is None or self._answered[0] != message or self.next is None or self.next.is_confirmed:
+            return False
+        self.next.answers += 1
+        self.tunnel.transmit(self._answered[1], addr)
+        return True
+
+    def handle_initiation(self, sender, timestamp, message, noise, addr, now):
         """An initiation which proved to come from this peer. Answers it, or raises Rejected."""
         if timestamp <= self._last_timestamp:
             raise Rejected("replayed-initiation")
@@ -191,7 +217,7 @@ class Peer:
         if self._attempt is not None and self.is_ours and self.public_key > tunnel.public_key:
             # both began at once: the one with the higher key leads, so that both end up with the same session
             self._end_attempt()
-        message, sending, receiving = noise.write(tunnel.crypto.random(32), self.psk, b"")
+        answer, sending, receiving = noise.write(tunnel.crypto.random(32), self.psk, b"")
         index = tunnel.claim_index(self)
         session = Session(tunnel.crypto, self.suite, self, index, sender, sending, receiving, False, now)
         session.answered_to = addr
@@ -202,7 +228,8 @@ class Peer:
         self._retire("next")
         self.next = session
         self._arm("forget", now + FORGET_AFTER_TIME)
-        data = self._jar.sign(messages.response(self.suite, index, sender, message), now)
+        data = self._jar.sign(messages.response(self.suite, index, sender, answer), now)
+        self._answered = (message, data)
         tunnel.transmit(data, addr)
         if self.endpoint is None or not self.is_ours:
             self.move_to(addr)
@@ -215,6 +242,8 @@ class Peer:
         payload, sending, receiving = attempt.noise.read(message)
         if payload:
             raise Rejected("bad-handshake")
+        if attempt.sent == 1:  # else we can't know which one this answers
+            self._answer_time = now - self._called_at
         self._attempt = None  # its index goes over to the session
         self._end_attempt()
         session = Session(
@@ -226,7 +255,7 @@ class Peer:
         self.previous, self.current = self.current, session
         self.heard_at = now
         self._asked_since = None
-        if addr == attempt.sent_to:  # it went there and came back: the address is proven
+        if addr in attempt.sent_to:  # it went there and came back: the address is proven
             self.move_to(addr)
         self._begin(now)
         if session.counter == 0:
@@ -292,6 +321,8 @@ class Peer:
     def _confirm(self, session, addr, now):
         """The first packet of a session that the other side began: it has our response."""
         session.is_confirmed = True
+        if session.answers == 1:
+            self._answer_time = now - session.created
         if addr == session.answered_to:  # our response went there and was understood: the address is proven
             self.move_to(addr)
         if self.current is not None and self.current.created >= session.created:
@@ -368,7 +399,7 @@ class Peer:
             self.is_lost = True
             self.tunnel.emit(LOST, self, None)
         if now - self._wanted_at < REKEY_ATTEMPT_TIME:
-            self._send_initiation(now)
+            self._call(now)
         else:
             self._end_attempt()
             self._throw_staged_away()
@@ -380,13 +411,17 @@ class Peer:
             return
         if not self.is_ours:
             self._wait_or(since + KEEPALIVE_TIMEOUT + REKEY_TIMEOUT, "silence", now, self.initiate)
-        elif now - since >= SILENCE + SILENCE_REKEY:
+        elif now - since >= SILENCE + self._patience():
             self.initiate(now)
         elif now - since >= SILENCE:
-            self._arm("silence", since + SILENCE + SILENCE_REKEY)
+            self._arm("silence", since + SILENCE + self._patience())
             self.tunnel.emit(SILENT, self, None)
         else:
             self._arm("silence", since + SILENCE)
+
+    def _patience(self):
+        """How long an answer may take: twice what it took in the last handshake, and not less than SILENCE_REKEY."""
+        return max(SILENCE_REKEY, 2 * self._answer_time)
 
     def _keepalive(self, now):
         if self._owed_since is not None and self.session_to_send(now) is not None:

@@ -31,6 +31,7 @@ class Session:
         self.created = now
         self.counter = 0
         self.answered_to = None  # the responder's: where the response went,
+        self.answers = 1  # how often it was sent,
         self.is_confirmed = False  # and whether it was understood
         self.header = TRANSPORT + suite.header
         self._remote_index = remote_index
