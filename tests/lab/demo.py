@@ -4,6 +4,7 @@ Whatever is said to be found was found by a program in one home talking to a pro
 routers that run `ipopd`. Ends with status 1 and the names of what was missing if something was.
 """
 
+import json
 import shutil
 import signal
 import statistics
@@ -66,7 +67,7 @@ def show(lab, screen):
     screen.title("What they find of each other")
     findings = []
     with screen.live(lambda: peer_tables(lab.homes)):
-        for finding in look_around(pc, tv, checksum):
+        for finding in look_around(den, pc, tv, checksum):
             findings.append(finding)
             screen.line(describe(finding, screen))
 
@@ -81,7 +82,10 @@ def show(lab, screen):
     return missing
 
 
-def look_around(pc, tv, checksum):
+def look_around(den, pc, tv, checksum):
+    answer = den.daemon.ipop("--json", "ping", "-c", 5, "-i", 0.2, "cabin", check=False)
+    times = json.loads(answer.stdout)["rtt_ms"] if answer.returncode == 0 else None
+    yield Finding("the other router", times, times and f"by ipop ping, round trip {statistics.median(times):.2f} ms")
     for name, seeker, host in (("the PC's game", tv, pc), ("the TV's game", pc, tv)):
         game = find_game(seeker, host, name)
         yield Finding(name, game, game and f"by broadcast, at {game['address']}, after {game['ms']:.2f} ms")
