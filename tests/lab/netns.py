@@ -178,11 +178,11 @@ class Process:
         return self.stop(signal.SIGKILL)
 
     def wait_for_output(self, text, seconds=5):
-        try:
-            wait_for(lambda: text in self.output or not self.alive(), seconds, text)
-        finally:
-            if text not in self.output:
-                raise LabError(f"{self.host.name}: {self.name} did not say “{text}”:\n{self.output}")
+        def said():
+            if not self.alive() and text not in self.output:
+                raise LabError(f"{self.host.name}: {self.name} ended, and never said “{text}”:\n{self.output}")
+            return text in self.output
+        wait_for(said, seconds, f"{self.host.name}: {self.name} saying “{text}”")
 
 
 class EndlessPing:
