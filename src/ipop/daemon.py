@@ -25,7 +25,6 @@ from .words import did_you_mean, quoted, why
 SLOTS = 32  # packets of one kind in one turn of the loop
 COLD_MAX = 64  # queued datagrams sent in one turn, so that a flood leaves room for the rest
 RESOLVE_AGAIN = 60_000  # ms between two look-ups of a name whose peer is not connected
-SAVE_EVERY = 3_600_000  # ms between two writes of the peers' addresses
 
 USAGE = """usage: ipopd [--config FILE] [--check] [--verbose]
 
@@ -61,10 +60,8 @@ class Daemon:
         self._state_file = options.state_dir + "/" + state.FILE
         mark, endpoints = self._load_state()
         self._node = Node(self._config.private_key, crypto, clock.wall(), mark, now, VERSION)
-        self._saved_mark = None
-        self._saved_endpoints = endpoints
-        self._save_at = now + SAVE_EVERY
-        self._save_state()  # before anything is sent with a timestamp
+        self._keeper = state.Keeper(endpoints)
+        self._save_state(now)  # before anything is sent with a timestamp
         self._from_lan = Batch(crypto.pointer, SLOTS, TRANSPORT_MAX + 1)
         self._from_internet = Batch(crypto.pointer, SLOTS, TRANSPORT_MAX + 1)
         self._resolver = Resolver()
@@ -86,7 +83,7 @@ class Daemon:
                 self._poller.wait(self._timeout())
                 self._after_events(clock.monotonic())
         finally:
-            self._save_state()
+            self._save_state(clock.monotonic(), stopping=True)
             self._close()
         log.info("stopped")
 
@@ -106,7 +103,7 @@ class Daemon:
         if self._more_to_send:
             return 0
         when = self._node.poll_timeout()
-        for other in (self._deadlines.poll_timeout(), self._resolve_at, self._save_at):
+        for other in (self._deadlines.poll_timeout(), self._resolve_at):
             if other is not None and other < when:
                 when = other
         return max(when - clock.monotonic(), 0)
@@ -114,22 +111,18 @@ class Daemon:
     def _after_events(self, now):
         node = self._node
         if now >= node.poll_timeout():
+            node.set_clock(clock.wall(), now)
             node.handle_timeout(now)
         self._deadlines.handle_timeout(now)
         if self._resolve_at is not None and now >= self._resolve_at:
             self._resolve(now)
-        if now >= self._save_at:
-            self._node.set_clock(clock.wall(), now)
-            self._save_at = now + SAVE_EVERY
-            self._save_state()
         self._send_queued()
         event = node.poll_event()
         while event is not None:
             self._on_node_event(event)
             event = node.poll_event()
         self._control.flush()
-        if node.timestamps.mark != self._saved_mark:
-            self._save_state()
+        self._save_state(now)
 
     def _on_tap(self):
         batch = self._from_lan
@@ -260,16 +253,13 @@ class Daemon:
             log.warning("%s is damaged (%s): starting without it" % (self._state_file, error))
             return 0, {}
 
-    def _save_state(self):
-        mark = self._node.timestamps.mark
-        endpoints = dict(self._saved_endpoints)
-        endpoints.update(self._node.endpoints())
-        if mark == self._saved_mark and endpoints == self._saved_endpoints:
+    def _save_state(self, now, stopping=False):
+        text = self._keeper.poll(self._node.timestamps.mark, self._node.endpoints(), now, stopping)
+        if text is None:
             return
-        self._saved_mark, self._saved_endpoints = mark, endpoints
         try:
             files.make_private_folder(self._config.state_dir)
-            files.write_atomic(self._state_file, state.dump(mark, endpoints).encode())
+            files.write_atomic(self._state_file, text.encode())
             self._set_problem("state", None)
         except OSError as error:
             self._set_problem("state", "%s can't be written: %s" % (self._state_file, why(error)))

@@ -335,6 +335,7 @@ class Node:
         if probe is None:
             raise Rejected("unexpected-pong")
         rtt = now - probe.sent_at
+        link.peer.answer_time = rtt
         link.rtt = rtt if link.rtt is None else (7 * link.rtt + rtt) / 8
         if addr != link.peer.endpoint:
             link.peer.move_to(addr)

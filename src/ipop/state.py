@@ -2,7 +2,8 @@
 
     {"version": 1, "mark": ms since 1970, "endpoints": {"public key in base64": "ip:port"}}
 
-Flash wears out, so this is written when the mark moves (about hourly while handshakes are made) and at a clean stop.
+Flash wears out, so this is written when the mark moves (at most hourly, and only while handshakes are made), half a
+minute after the first peer was found, then at most hourly, and at a clean stop.
 """
 
 import binascii
@@ -12,6 +13,37 @@ from .wire import address
 
 VERSION = 1
 FILE = "state.json"
+SETTLE = 30_000  # ms in which the peers are found after a start
+SAVE_EVERY = 3_600_000  # ms between two writes for the sake of endpoints alone
+
+
+class Keeper:
+    """Says when to write. `endpoints` are those that were read at the start."""
+
+    def __init__(self, endpoints):
+        self._mark = None
+        self._endpoints = endpoints
+        self._changed_at = None
+        self._saved_at = None
+
+    def poll(self, mark, endpoints, now, stopping=False):
+        """The text to write now, or None. Takes the node's mark and endpoints, and `now` in ms."""
+        known = dict(self._endpoints)
+        known.update(endpoints)
+        if known == self._endpoints:
+            self._changed_at = None
+        elif self._changed_at is None:
+            self._changed_at = now
+        if mark == self._mark and not (self._changed_at is not None and (stopping or self._is_due(now))):
+            return None
+        if known != self._endpoints:
+            self._saved_at = now
+        self._mark, self._endpoints, self._changed_at = mark, known, None
+        return dump(mark, known)
+
+    def _is_due(self, now):
+        is_settled = now - self._changed_at >= SETTLE
+        return is_settled and (self._saved_at is None or now - self._saved_at >= SAVE_EVERY)
 
 
 def dump(mark, endpoints):

@@ -2,7 +2,7 @@
 
 It does for its Node what the daemon's shell does in the field: hands it datagrams, frames and the time, sends
 what it wants sent, and keeps on flash what must outlive the process. `restart` is SIGKILL and a new start: the
-addresses learned since the last hourly save are gone.
+addresses learned since the last save (see ipop/state.py) are gone.
 """
 
 from console import Lan
@@ -13,7 +13,6 @@ from ipop.ports import crypto
 
 PORT = 51820
 RELEASE = "0.1.0"
-SAVE_EVERY = 3_600_000
 SOME_DAY_IN_2025 = 1_750_000_000_000  # ms since 1970
 
 
@@ -73,10 +72,8 @@ class Router:
         now = self._agenda.now
         mark, endpoints = state.load(self.flash) if self.flash else (0, {})
         self.node = Node(self.private_key, self._crypto, self._wall + now, mark, now, RELEASE)
-        self._mark = None
-        self._endpoints = endpoints
+        self._keeper = state.Keeper(endpoints)
         self._alarm = None
-        self._save_often(self.node)
         self.host.open(PORT, self._from_internet)
         self._configure()
         for config in self.peers:
@@ -98,16 +95,6 @@ class Router:
         self._wall = wall - self._agenda.now
         if self.node is not None:
             self.node.set_clock(wall, self._agenda.now)
-
-    def _save_often(self, node):
-        if node is self.node:
-            self._save()
-            self._agenda.at(self._agenda.now + SAVE_EVERY, self._save_often, node)
-
-    def _save(self):
-        self._mark = self.node.timestamps.mark
-        self._endpoints.update(self.node.endpoints())
-        self.flash = state.dump(self._mark, self._endpoints)
 
     # --- what the shell does
 
@@ -136,8 +123,7 @@ class Router:
     def _pump(self):
         """Do all that the node asks for."""
         node = self.node
-        if node.timestamps.mark != self._mark:
-            self._save()
+        self.flash = self._keeper.poll(node.timestamps.mark, node.endpoints(), self._agenda.now) or self.flash
         datagram = node.poll_transmit()
         while datagram is not None:
             self.host.send(datagram[0], PORT, datagram[1])

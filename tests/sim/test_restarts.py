@@ -108,3 +108,21 @@ def test_a_peer_taken_out_of_the_configuration_is_out_and_the_others_stay():
     sim.simulate_time(500)
     assert stays.is_whole()
     assert goes.resumed_after(removed) is None
+
+
+def test_one_that_restarts_in_its_first_hour_and_speaks_to_a_peer_that_only_listens():
+    """Where the den is, the cabin has known for a minute only; that is on flash already."""
+    sim = Simulation()
+    den = sim.add_node("den", nat=sim.add_nat("den-nat"))
+    cabin = sim.add_node("cabin")
+    den.add_peer(cabin, keepalive=25)
+    cabin.add_peer(den)
+    sim.simulate_time(5_000)
+    den.console.broadcast(b"here I am")
+    cabin.console.broadcast(b"here I am")
+    talk = sim.talk(cabin, den)
+    sim.simulate_time(60_000)
+    cabin.restart()
+    started = sim.now
+    sim.simulate_time(200_000)
+    assert talk.resumed_after(started) < 2_000

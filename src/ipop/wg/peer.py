@@ -48,10 +48,11 @@ ELSEWHERE = "elsewhere"  # one of our own nodes was heard from an address that i
 class _Attempt:
     """A handshake that we have begun and that has not been answered."""
 
-    def __init__(self, noise, index, message):
+    def __init__(self, noise, index, message, era):
         self.noise = noise
         self.index = index
         self.message = message  # without its macs
+        self.era = era  # the wall clock's, see wg/timestamps.py
         self.sent = 0  # how often
         self.sent_to = []  # the addresses
 
@@ -86,7 +87,7 @@ class Peer:
         self._called_at = None
         self._last_initiation_heard = None
         self._last_resync = None
-        self._answer_time = 0  # ms that the last handshake's answer took
+        self.answer_time = 0  # ms that an answer took lately, in a handshake or as the node measured it
         self._answered = None  # (the last initiation, the response that it got)
         self._last_timestamp = bytes(12)
         self._staged = deque((), STAGED_MAX)
@@ -161,7 +162,8 @@ class Peer:
     def _call(self, now):
         """Send an initiation: the one under way once more, or a new one."""
         attempt = self._attempt
-        if attempt is None or attempt.sent >= (REPEATS if self.is_ours else 1):
+        era = self.tunnel.timestamps.era
+        if attempt is None or attempt.era != era or attempt.sent >= (REPEATS if self.is_ours else 1):
             attempt = self._new_attempt(now)
         attempt.sent += 1
         if self.endpoint not in attempt.sent_to:
@@ -185,7 +187,8 @@ class Peer:
         noise = Initiator(self.suite, tunnel.crypto, tunnel.private_key, self.public_key, self.psk, PROLOGUE)
         message = noise.write(tunnel.crypto.random(32), tunnel.timestamps.next(now))
         index = tunnel.claim_index(self)
-        self._attempt = _Attempt(noise, index, messages.initiation(self.suite, index, message))
+        initiation = messages.initiation(self.suite, index, message)
+        self._attempt = _Attempt(noise, index, initiation, tunnel.timestamps.era)
         return self._attempt
 
     def _drop_attempt(self):
@@ -243,7 +246,7 @@ class Peer:
         if payload:
             raise Rejected("bad-handshake")
         if attempt.sent == 1:  # else we can't know which one this answers
-            self._answer_time = now - self._called_at
+            self.answer_time = now - self._called_at
         self._attempt = None  # its index goes over to the session
         self._end_attempt()
         session = Session(
@@ -322,7 +325,7 @@ class Peer:
         """The first packet of a session that the other side began: it has our response."""
         session.is_confirmed = True
         if session.answers == 1:
-            self._answer_time = now - session.created
+            self.answer_time = now - session.created
         if addr == session.answered_to:  # our response went there and was understood: the address is proven
             self.move_to(addr)
         if self.current is not None and self.current.created >= session.created:
@@ -420,8 +423,8 @@ class Peer:
             self._arm("silence", since + SILENCE)
 
     def _patience(self):
-        """How long an answer may take: twice what it took in the last handshake, and not less than SILENCE_REKEY."""
-        return max(SILENCE_REKEY, 2 * self._answer_time)
+        """How long an answer may take: twice what it took lately, and not less than SILENCE_REKEY."""
+        return max(SILENCE_REKEY, 2 * self.answer_time)
 
     def _keepalive(self, now):
         if self._owed_since is not None and self.session_to_send(now) is not None:

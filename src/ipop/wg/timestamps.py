@@ -8,6 +8,7 @@ starts in 1970 goes on from there.
 import struct
 
 RESERVE = 3_600_000  # ms
+JUMP = 1_000  # ms; less is a clock that is being slewed
 _TAI_EPOCH = (1 << 62) + 10  # 1970-01-01 as a TAI64 label
 
 
@@ -18,9 +19,12 @@ class Timestamps:
         self._last = mark
         self._offset = wall - now
         self.mark = max(wall, mark) + RESERVE
+        self.era = 0  # counts the jumps of the wall clock: what was stamped before one may be too old by far
 
     def set_clock(self, wall, now):
         """The wall clock as it is at `now`: it may jump either way."""
+        if abs(wall - now - self._offset) > JUMP:
+            self.era += 1
         self._offset = wall - now
 
     def next(self, now):
