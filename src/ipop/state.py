@@ -58,7 +58,7 @@ def load(text):
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise ValueError("not a state file of version %d" % VERSION)
     mark, where = content.get("mark"), content.get("endpoints")
-    if not isinstance(mark, int) or mark < 0 or not isinstance(where, dict):
+    if type(mark) is not int or mark < 0 or not isinstance(where, dict):
         raise ValueError("mark or endpoints are missing")
     return mark, {_key(key): address.parse(addr) for key, addr in where.items()}
 

@@ -23,7 +23,8 @@ def test_a_camera_that_only_sends_makes_no_new_keys_all_the_time():
         talk.stop()
         sim.simulate_time(10_000)
         assert talk.is_whole(), latency
-        assert len({seen.data[4:8] for seen in wire.seen}) <= 1, latency  # one call, repeated while its answer is under way
+        # one call, repeated while its answer is under way
+        assert len({seen.data[4:8] for seen in wire.seen}) <= 1, latency
 
 
 def test_they_meet_after_a_few_round_trips_however_long_those_are():

@@ -1,0 +1,56 @@
+"""What is written to flash, and when: rarely, but not so rarely that a restart forgets where everybody is."""
+
+from ipop.state import SAVE_EVERY, SETTLE, Keeper, dump, load
+
+KEY = bytes(range(32))
+HERE = {KEY: ("192.0.2.1", 51820)}
+THERE = {KEY: ("2001:db8::1", 51820)}
+
+
+def test_what_was_written_is_read():
+    for endpoints in ({}, HERE, THERE):
+        assert load(dump(1_750_000_000_000, endpoints)) == (1_750_000_000_000, endpoints)
+
+
+def test_a_damaged_file_is_refused():
+    good = dump(5, HERE)
+    damaged = ["", "[]", "{}", "nonsense", good[:-10], good.replace('"version": 1', '"version": 2')]
+    damaged += [good.replace("5,", wrong) for wrong in ('"5",', "-5,", "true,", "5.5,")]
+    damaged += [good.replace("192.0.2.1:51820", "192.0.2.1"), good.replace("AAEC", "AA")]
+    for text in damaged:
+        try:
+            load(text)
+        except ValueError:
+            continue
+        raise AssertionError(text)
+
+
+def test_the_mark_is_written_at_once():
+    keeper = Keeper({})
+    assert load(keeper.poll(7, {}, 0)) == (7, {})
+    assert keeper.poll(7, {}, 1) is None
+    assert load(keeper.poll(8, {}, 2)) == (8, {})
+
+
+def test_endpoints_are_written_when_they_have_settled_then_hourly():
+    keeper = Keeper({})
+    keeper.poll(7, {}, 0)
+    assert keeper.poll(7, HERE, 1_000) is None
+    assert keeper.poll(7, HERE, 999 + SETTLE) is None
+    assert load(keeper.poll(7, HERE, 1_000 + SETTLE)) == (7, HERE)
+    assert keeper.poll(7, THERE, 10_000 + SETTLE) is None
+    assert keeper.poll(7, THERE, 10_000 + 2 * SETTLE) is None
+    assert load(keeper.poll(7, THERE, 1_000 + SETTLE + SAVE_EVERY)) == (7, THERE)
+
+
+def test_a_clean_stop_writes_what_has_changed_and_nothing_else():
+    keeper = Keeper(HERE)
+    keeper.poll(7, {}, 0)
+    assert keeper.poll(7, {}, 1, stopping=True) is None
+    keeper.poll(7, THERE, 2)
+    assert load(keeper.poll(7, THERE, 3, stopping=True)) == (7, THERE)
+
+
+def test_a_peer_that_is_silent_today_is_not_forgotten():
+    keeper = Keeper(HERE)
+    assert load(keeper.poll(7, {}, 0)) == (7, HERE)
