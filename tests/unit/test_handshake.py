@@ -415,3 +415,16 @@ def test_calls_from_a_new_address_are_followed_when_they_are_confirmed_from_ther
     pair.run(60)
     assert pair.b.got == [b"hello", b"I am here now"][1:]
     assert pair.b.peer()["endpoint"] == ("203.0.113.5", 4500)
+
+
+def test_who_runs_ahead_with_a_copy_of_a_call_draws_nothing():
+    """He forwards it from his own address before the true one arrives, and the node knows no address of the caller."""
+    pair = Pair(delay=20)
+    pair.collect()
+    call = pair.last(pair.a, INITIATION)
+    assert pair.b.verdict(call, ELSEWHERE) == ""
+    pair.b.say(b"for a alone")
+    pair.run(SECOND)
+    assert pair.a.got[-1:] == [b"for a alone"]
+    assert pair.b.peer()["endpoint"] == pair.a.addr
+    assert [sent.kind for sent in pair.log if sent.to == ELSEWHERE and sent.kind == DATA] == []

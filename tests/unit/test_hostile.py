@@ -129,6 +129,7 @@ def test_an_oversized_message():
 def test_a_repeated_message():
     def story(kind, victim, message):
         assert victim.verdict(message) == ""
+        victim.net.run()
         for addr in (None, ELSEWHERE):
             assert victim.verdict(message, addr) == SENT_TWICE[kind], kind
 
