@@ -6,9 +6,9 @@ Flash wears out, so this is written when the mark moves (at most hourly, and onl
 minute after the first peer was found, then at most hourly, and at a clean stop.
 """
 
-import binascii
 import json
 
+from .values import key_text, parse_key
 from .wire import address
 
 VERSION = 1
@@ -48,7 +48,7 @@ class Keeper:
 
 def dump(mark, endpoints):
     """The file's text, for {public key (bytes): address}."""
-    where = {_text(key): address.text(addr) for key, addr in endpoints.items()}
+    where = {key_text(key): address.text(addr) for key, addr in endpoints.items()}
     return json.dumps({"version": VERSION, "mark": mark, "endpoints": where}) + "\n"
 
 
@@ -60,15 +60,4 @@ def load(text):
     mark, where = content.get("mark"), content.get("endpoints")
     if type(mark) is not int or mark < 0 or not isinstance(where, dict):
         raise ValueError("mark or endpoints are missing")
-    return mark, {_key(key): address.parse(addr) for key, addr in where.items()}
-
-
-def _text(key):
-    return binascii.b2a_base64(key).decode().strip()
-
-
-def _key(text):
-    key = binascii.a2b_base64(text)
-    if len(key) != 32:
-        raise ValueError("a key has 32 bytes")
-    return key
+    return mark, {parse_key(key): address.parse(addr) for key, addr in where.items()}
