@@ -204,15 +204,19 @@ class _Loader:
 
         if not sections:
             self._warn(self._filename, "no peers yet: add a section 'config peer' with another node's 'public_key'")
-        peers, forms, owners = [], [], {}
+        peers, hosts, owners = [], [], {}
         for section in sections:
             form = _Form("peer", section, self._filename)
             if not form["enabled"]:
                 continue  # it may be half-finished
             self._check_options(form)
             self._check_key(form, own_key, owners)
-            self._check_addresses(form, forms)
-            forms.append(form)
+            if form["suite"] == "blake2s":
+                self._check_host(form, hosts)
+                hosts.append(form)
+            elif form.has("allowed_ips") and not form.errors:
+                remedy = "remove it, or set 'option suite blake2s' if this is one"
+                self._error(form.place("allowed_ips"), f"only a stock WireGuard peer has it: {remedy}")
             preshared_key = self._preshared_key(form)
             peers.append(
                 PeerConfig(
@@ -245,26 +249,19 @@ class _Loader:
             self._error(form.place("public_key"), f"expected {expected}")
         for option in ("public_key", "name"):
             if form[option] is not None:
-                owner = owners.setdefault((option, form[option]), form)
-                if owner is not form:
-                    self._error(form.place(option), f"the peer at {owner.where} has the same: each has its own")
+                owner = owners.setdefault((option, form[option]), form.where)
+                if owner != form.where:
+                    self._error(form.place(option), f"the peer at {owner} has the same: each has its own")
 
-    def _check_addresses(self, form, others):
-        """A stock WireGuard peer has addresses of its own, and only such a peer is given them."""
-        if form["suite"] != "blake2s":
-            if form.has("allowed_ips") and not form.errors:
-                remedy = "remove it, or set 'option suite blake2s' if this is one"
-                self._error(form.place("allowed_ips"), f"only a stock WireGuard peer has it: {remedy}")
-            return
+    def _check_host(self, form, others):
+        """A stock WireGuard peer has addresses on the LAN, and no other such peer has them."""
         if not form.has("allowed_ips"):
             self._error(form.where, "a stock WireGuard peer needs 'allowed_ips': its addresses on the LAN")
         for (text, where), prefix in zip(form.words("allowed_ips"), form["allowed_ips"]):
             for other in others:
-                for taken in other["allowed_ips"]:
-                    if other["suite"] == "blake2s" and _overlap(prefix, taken):
-                        rest = f"{text} belongs to the peer at {other.where} already"
-                        self._error(f"{where}: option 'allowed_ips'", rest)
-                        break
+                if any(_overlap(prefix, taken) for taken in other["allowed_ips"]):
+                    rest = f"{text} belongs to the peer at {other.where} already"
+                    self._error(f"{where}: option 'allowed_ips'", rest)
 
     def _preshared_key(self, form):
         path = form["preshared_key_file"]

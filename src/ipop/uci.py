@@ -15,12 +15,13 @@ of the line. Here too, with a warning.
 from collections import namedtuple
 
 from .errors import ConfigError
-from .words import quoted
+from .words import consists_of, quoted
 
 Value = namedtuple("Value", "text where")  # where: "file:line"
+Option = namedtuple("Option", "name where is_list values")  # one Value, or several when `is_list`
 
-_BLANK = b" \t\r\n\v\f"
 _NAME = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+_VISIBLE = "".join([chr(c) for c in range(33, 127)])
 
 
 class Section:
@@ -39,15 +40,13 @@ class Section:
             if option.name == name:
                 return option
 
-
-class Option:
-    """`values` holds one Value, or several when `is_list`."""
-
-    def __init__(self, name, where):
-        self.name = name
-        self.where = where
-        self.is_list = False
-        self.values = []
+    def put(self, option):
+        """In the place of one of the same name, or as the last."""
+        for i, other in enumerate(self.options):
+            if other.name == option.name:
+                self.options[i] = option
+                return
+        self.options.append(option)
 
 
 def parse(data, filename):
@@ -84,7 +83,7 @@ class _Parser:
 
     def _config(self, where):
         type = self._required("a section type")
-        if not all("!" <= c <= "~" for c in type):
+        if not consists_of(type, _VISIBLE):
             raise self._error("a section type without blanks or letters outside ASCII", type)
         name = self._checked(self.words.word(), "a section name", _NAME)
         self._no_more()
@@ -102,16 +101,15 @@ class _Parser:
     def _option(self, where):
         name, value = self._name_and_value(where)
         if value.text:
-            option = self._named_option(name, where)
-            option.is_list = False
-            option.where = where
-            option.values = [value]
+            self._section.put(Option(name, where, False, [value]))
 
     def _list(self, where):
         name, value = self._name_and_value(where)
-        option = self._named_option(name, where)
-        option.is_list = True
-        option.values.append(value)
+        old = self._section.get(name)
+        if old is not None:
+            self._section.put(Option(name, old.where, True, old.values + [value]))
+        else:
+            self._section.put(Option(name, where, True, [value]))
 
     def _name_and_value(self, where):
         if self._section is None:
@@ -123,13 +121,6 @@ class _Parser:
         self._no_more()
         return name, value
 
-    def _named_option(self, name, where):
-        option = self._section.get(name)
-        if option is None:
-            option = Option(name, where)
-            self._section.options.append(option)
-        return option
-
     def _required(self, expected):
         word = self.words.word()
         if not word:
@@ -140,7 +131,7 @@ class _Parser:
         return self._checked(self._required(expected), expected, letters)
 
     def _checked(self, name, expected, letters):
-        if not all(c in letters for c in name):
+        if not consists_of(name, letters):
             others = "letters, digits, _ and -" if "-" in letters else "letters, digits and _"
             raise self._error(f"{expected} of {others}", name)
         return name
@@ -156,43 +147,47 @@ class _Parser:
 
 
 class _Words:
-    """The file, a word at a time. A newline ends the line unless it is quoted or follows a backslash."""
+    """The file, a word at a time. A newline ends the line unless it is quoted or follows a backslash.
+
+    Bytes are looked at as numbers and cut out in runs: a router's memory would be riddled by a text for each letter."""
 
     def __init__(self, data, filename):
+        self.warnings = []
         self._data = data
         self._filename = filename
         self._at = 0
         self._line = 1
         self._word_line = 1
+        self._where = None  # the text of `_word_line`, which many values share
         self._line_ended = False
-        self.warnings = []
         if b"\0" in data:
             self._word_line += data[: data.find(b"\0")].count(b"\n")
             raise ConfigError(f"{self.where()}: expected text, got a zero byte: the file is damaged")
 
     def where(self):
         """The place of the word that was read last, or is about to be read."""
-        return f"{self._filename}:{self._word_line}"
+        if self._where is None:
+            self._where = f"{self._filename}:{self._word_line}"
+        return self._where
 
     def next_line(self):
         """Whether there is one more."""
         self._line_ended = False
-        self._skip(_BLANK)
-        return self._peek() != b""
+        while _is_blank(self._peek()):
+            self._next()
+        return self._peek() != _END
 
     def command(self):
         """The first word of a command, which no quote and no `;` ends; None at the end of the line."""
         if self._line_ended:
             return None
-        self._skip(b" \t")
-        self._word_line = self._line
-        start = self._at
-        while self._peek() not in b" \t\n":  # b"" is in there too
-            self._at += 1
-        word = self._data[start : self._at]
+        while self._peek() in _SPACE_TAB:
+            self._next()
+        self._mark()
+        word = self._run(_SPACE_TAB_NEWLINE)
         if word[:1] == b"#":
             self._drop_line()
-        if word[:1] == b"#" or not word and self._peek() == b"":
+        if word[:1] == b"#" or not word and self._peek() == _END:
             return None
         return _text(word)
 
@@ -201,88 +196,98 @@ class _Words:
         self.skip_blanks()
         if self._line_ended:
             return ""
-        if self._peek() == b";":
-            self._at += 1
+        if self._peek() == _SEMICOLON:
+            self._next()
             return ""
         start = self._at
-        word = bytearray()
-        while True:
-            c = self._peek()
-            if c == b"" or c in _BLANK:
-                self._line_ended = self._next() == b"\n"
-                break
-            elif c == b"#":
-                self._drop_line()
-                break
-            elif c == b";":
-                if self._at - start == len(word):  # plain up to here
-                    self._hide_line()
-                break
-            elif c == b"'" or c == b'"':
-                self._quoted(word)
-            else:
-                self._literal(word)
-        return _text(bytes(word))
+        word = self._run(_SPECIAL)
+        while self._peek() in _QUOTING:
+            word += self._escaped() if self._peek() == _BACKSLASH else self._quoted()
+            word += self._run(_SPECIAL)
+        if self._peek() == _HASH:
+            self._drop_line()
+        elif self._peek() != _SEMICOLON:
+            self._line_ended = self._next() == _NEWLINE
+        elif self._at - start == len(word):  # all of it plain
+            self._hide_line()
+        return _text(word)
 
     def skip_blanks(self):
         """Up to the next word, or over the end of this line."""
-        while not self._line_ended and self._peek() and self._peek() in _BLANK:
-            self._line_ended = self._next() == b"\n"
+        while not self._line_ended and _is_blank(self._peek()):
+            self._line_ended = self._next() == _NEWLINE
         if not self._line_ended:
+            self._mark()
+
+    def _mark(self):
+        """The next word begins here."""
+        if self._word_line != self._line:
             self._word_line = self._line
+            self._where = None
 
-    def _quoted(self, word):
-        where = self._here()
+    def _quoted(self):
+        line = self._line
         quote = self._next()
+        stops = _SINGLE if quote == _SINGLE[0] else _DOUBLE
+        word = self._run(stops)
         while self._peek() != quote:
-            if self._peek() == b"":
-                raise ConfigError(f"{where}: expected another {_text(quote)} to close this one, got nothing")
-            if quote == b'"':
-                self._literal(word)
-            else:
-                word.extend(self._next())
+            if self._peek() == _END:
+                place = f"{self._filename}:{line}"
+                raise ConfigError(f"{place}: expected another {chr(quote)} to close this one, got nothing")
+            word += self._escaped() + self._run(stops)
         self._next()
+        return word
 
-    def _literal(self, word):
-        """One character; a backslash before it is dropped, and with the end of a line both are."""
+    def _escaped(self):
+        """What a backslash and the next character stand for: nothing at the end of a line, else the character."""
+        self._next()
         c = self._next()
-        if c == b"\\":
+        if c == _RETURN and self._peek() == _NEWLINE:
             c = self._next()
-            if c == b"\r" and self._peek() == b"\n":
-                c = self._next()
-            if c == b"\n":
-                return
-        word.extend(c)
+        return b"" if c == _NEWLINE or c == _END else bytes([c])
 
-    def _here(self):
-        return f"{self._filename}:{self._line}"
-
-    def _skip(self, some):
-        while self._peek() and self._peek() in some:
+    def _run(self, stops):
+        """The bytes before one of `stops` or the end."""
+        start = self._at
+        while self._peek() != _END and self._peek() not in stops:
             self._next()
-
-    def _peek(self):
-        return self._data[self._at : self._at + 1]
-
-    def _next(self):
-        c = self._peek()
-        self._at += len(c)
-        if c == b"\n":
-            self._line += 1
-        return c
+        return self._data[start : self._at]
 
     def _drop_line(self):
-        while self._next() not in b"\n":
-            pass
+        self._run(_LINE_END)
+        self._next()
         self._line_ended = True
 
     def _hide_line(self):
-        start = self._at + 1
-        where = self._here()
-        self._drop_line()
-        hidden = self._data[start : self._at].strip()
+        self._next()
+        hidden = self._run(_LINE_END).strip()
+        self._line_ended = True
         if hidden and hidden[:1] != b"#":
-            self.warnings.append(f"{where}: UCI ignores {quoted(_text(hidden))} after ';': put it on its own line")
+            place = f"{self._filename}:{self._line}"
+            self.warnings.append(f"{place}: UCI ignores {quoted(_text(hidden))} after ';': put it on its own line")
+        self._next()
+
+    def _peek(self):
+        return self._data[self._at] if self._at < len(self._data) else _END
+
+    def _next(self):
+        c = self._peek()
+        if c != _END:
+            self._at += 1
+        if c == _NEWLINE:
+            self._line += 1
+        return c
+
+
+_END = 0  # no byte of the file is zero
+_NEWLINE, _RETURN, _HASH, _SEMICOLON, _BACKSLASH = b"\n\r#;\\"
+_SPACE_TAB, _SPACE_TAB_NEWLINE, _LINE_END = b" \t", b" \t\n", b"\n"
+_SINGLE, _DOUBLE, _QUOTING = b"'", b'"\\', b"'\"\\"
+_SPECIAL = b" \t\r\n\v\f#;'\"\\"
+
+
+def _is_blank(c):
+    return c == 32 or 9 <= c <= 13
 
 
 def _made_up_name(type, count):

@@ -8,7 +8,7 @@ import binascii
 from collections import namedtuple
 
 from .wire import address, ip
-from .words import printable
+from .words import consists_of, printable
 
 # `datatype` is LuCI's name for it; an option with `many` holds a list
 Kind = namedtuple("Kind", "parse expected datatype many")
@@ -28,7 +28,7 @@ def _boolean(text):
 
 def _number(low, high):
     def parse(text):
-        if not (0 < len(text) < 10 and all("0" <= c <= "9" for c in text) and low <= int(text) <= high):
+        if not (0 < len(text) < 10 and consists_of(text, "0123456789") and low <= int(text) <= high):
             raise ValueError
         return int(text)
 
@@ -37,7 +37,7 @@ def _number(low, high):
 
 def _word(letters, longest):
     def parse(text):
-        if not 0 < len(text) <= longest or text in (".", "..") or not all(c in letters for c in text):
+        if not 0 < len(text) <= longest or text in (".", "..") or not consists_of(text, letters):
             raise ValueError
         return text
 
@@ -106,7 +106,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 
 def _is_label(text):
-    return 0 < len(text) <= 63 and text[0] != "-" and text[-1] != "-" and all(c in _LETTERS for c in text)
+    return 0 < len(text) <= 63 and text[0] != "-" and text[-1] != "-" and consists_of(text, _LETTERS)
 
 
 def _prefix(text):

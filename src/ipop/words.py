@@ -31,6 +31,11 @@ def printable(text):
     return "".join(["?" if c < " " or "\x7f" <= c < "\xa0" or c == "\ufffd" else c for c in text])
 
 
+def consists_of(text, letters):
+    """Whether there is nothing else in the text."""
+    return not text.strip(letters)  # makes no garbage, unlike a look at each letter
+
+
 def did_you_mean(word, known):
     """The end of a message about an unknown word."""
     guess = nearest(word, known)
