@@ -281,9 +281,7 @@ class Pair(Net):
 
     `a_leads` says whose key is higher, and so whose handshake wins when both have begun one."""
 
-    def __init__(
-        self, suite="sha256", both=False, a_leads=True, psk=None, keepalive=0, seed=1, delay=0
-    ):
+    def __init__(self, suite="sha256", both=False, a_leads=True, psk=None, keepalive=0, seed=1, delay=0):
         super().__init__("ab", seed, delay)
         self.suite = suite
         a, b = self.sides

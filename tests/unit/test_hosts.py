@@ -107,6 +107,28 @@ def test_a_neighbour_solicitation_is_answered():
     assert lan.frames() == []
 
 
+def test_a_device_that_takes_the_phones_ipv6_address_is_told():
+    """RFC 4862 section 5.4.3, RFC 4861 section 7.2.4: it asks from no address, and the answer goes to all nodes."""
+    lan = Lan()
+    question = ip.solicitation(TV_MAC, bytes(16), PHONE6)[:78]  # without its own MAC address
+    lan.hears(question[:18] + b"\0\x18" + question[20:])
+    (answer,) = lan.frames()
+    assert answer[:6] == b"\x33\x33\0\0\0\x01"
+    kind, source, target, mac = ip.parse_neighbour(answer)
+    assert (kind, source, target, mac) == (ip.ADVERTISEMENT, PHONE6, PHONE6, lan.phone.mac)
+    assert answer[38:54] == unhexlify("ff020000000000000000000000000001")
+    assert not answer[58] & 0x40  # nobody solicited it
+
+
+def test_who_asks_whether_the_phone_is_still_there_need_not_say_its_own_mac_address():
+    """RFC 4861 section 4.3: a solicitation to one address may leave it out."""
+    lan = Lan()
+    question = ip.solicitation(TV_MAC, TV6, PHONE6)[:78]
+    question = lan.phone.mac + question[6:18] + b"\0\x18" + question[20:]
+    lan.hears(question)
+    assert lan.frames() == [ip.advertisement(lan.phone.mac, PHONE6, TV_MAC, TV6)]
+
+
 def test_ordinary_packets_are_none_of_its_business():
     lan = Lan()
     assert not lan.hears(ethernet(lan.phone.mac, TV_MAC, IPV6, ipv6(TV6, PHONE6, bytes(40))))

@@ -56,6 +56,29 @@ def test_a_router_that_lost_power_goes_on_where_it_was():
     assert reborn.mark > first.mark
 
 
+def test_a_thousand_restarts_in_a_row_do_not_run_into_the_future():
+    """A router that crashes every few seconds: should it lose its mark some day, its clock must still be enough."""
+    mark, last = 0, b""
+    for n in range(1_000):
+        stamps = Timestamps(IN_2025 + n * 5_000, mark, 0)
+        first = stamps.next(0)
+        assert first > last
+        last = stamps.next(1_000)
+        mark = stamps.mark
+    assert read(last) < IN_2025 + 24 * HOUR
+
+
+def test_a_jump_of_the_clock_begins_a_new_era():
+    """What was stamped before it may be too old by far; a clock that is slewed changes nothing."""
+    stamps = Timestamps(0, 0, 0)
+    stamps.set_clock(60_000 + 200, 60_000)
+    assert stamps.era == 0
+    stamps.set_clock(IN_2025, 60_000)
+    assert stamps.era == 1
+    stamps.set_clock(IN_2025 + 10_000, 70_000)
+    assert stamps.era == 1
+
+
 def test_flash_is_written_seldom():
     stamps = Timestamps(IN_2025, 0, 0)
     marks = set()
