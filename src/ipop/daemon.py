@@ -14,7 +14,7 @@ from .control import Deferred, Refusal
 from .deadlines import Deadlines
 from .errors import ConfigError, UserError
 from .node import ANSWERED, CONNECTED, MOVED, UNREACHABLE, Node
-from .ports import INTERPRETER, Poller, Resolver, Tap, Udp, clock, crypto, files
+from .ports import INTERPRETER, Poller, Resolver, Tap, Udp, clock, crypto, files, terminal
 from .server import ControlServer
 from .values import key_text
 from .wg.messages import TRANSPORT_MAX
@@ -421,6 +421,8 @@ def main(argv=None):
     if "--version" in argv:
         print("ipopd " + VERSION)
         return 0
+    if terminal.is_terminal(2):
+        log.set_clock(terminal.clock_text)
     try:
         path, check, verbose = _arguments(argv)
         options = read_config(path)
