@@ -138,6 +138,13 @@ def made_up(kind, story):
     return struct.pack("<IIQ", messages.TRANSPORT + SUITE.header, session, 1 << 40) + os.urandom(64)
 
 
+def misaddressed(kind, story):
+    """For a key, a call or a session that is not the den's."""
+    data = bytearray(made_up(kind, story))
+    data[{"initiation": -32, "response": 8, "cookie": 4, "transport": 4}[kind]] ^= 1
+    return bytes(data)
+
+
 # What each attack is dropped as.
 REASONS = {
     truncated: dict.fromkeys(TYPES.values(), "truncated"),
@@ -147,6 +154,8 @@ REASONS = {
                "cookie": "bad-cookie", "transport": "replayed"},
     made_up: {"initiation": "unknown-peer", "response": "bad-handshake", "cookie": "bad-cookie",
               "transport": "forged"},
+    misaddressed: {"initiation": "bad-mac", "response": "unexpected-response", "cookie": "unexpected-cookie",
+                   "transport": "unknown-session"},
 }
 
 
