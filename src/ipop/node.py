@@ -338,7 +338,7 @@ class Node:
         link.peer.answer_time = rtt
         link.rtt = rtt if link.rtt is None else (7 * link.rtt + rtt) / 8
         if addr != link.peer.endpoint:
-            link.peer.move_to(addr)
+            link.peer.reach(addr, now)
             self._tell(MOVED, link)
         if probe.token is not None:
             self._events.append(NodeEvent(ANSWERED, link.config.name, addr, probe.token))

@@ -149,7 +149,7 @@ def test_other_ipv6_is_not_taken_for_neighbour_discovery():
     for n in range(78):
         assert ip.parse_neighbour(frame[:n]) is None
     for n in range(78, 86):
-        assert ip.parse_neighbour(frame[:n]) == (ip.SOLICITATION, V6, OTHER_V6, None)
+        assert ip.parse_neighbour(frame[:n]) == (ip.SOLICITATION, V6, OTHER_V6, MAC)
     for kind in (128, 133, 134, 137):
         assert ip.parse_neighbour(frame[:54] + bytes([kind]) + frame[55:]) is None
     assert ip.parse_neighbour(frame[:20] + b"\x11" + frame[21:]) is None

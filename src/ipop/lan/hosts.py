@@ -151,9 +151,8 @@ class Hosts:
         if parsed is None:
             return False
         kind, source, target, mac = parsed
-        if mac is None or source == _UNSPECIFIED:  # somebody checks that its own address is free
-            return True
-        self._learn(source if kind == ip.SOLICITATION else target, mac, now)
+        if source != _UNSPECIFIED:  # else somebody checks whether the address is free
+            self._learn(source if kind == ip.SOLICITATION else target, mac, now)
         if kind == ip.SOLICITATION:
             for host in self._hosts:
                 if host.owns(target):

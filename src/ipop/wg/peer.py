@@ -88,7 +88,7 @@ class Peer:
         self._last_initiation_heard = None
         self._last_resync = None
         self.answer_time = 0  # ms that an answer took lately, in a handshake or as the node measured it
-        self._answered = None  # (the last initiation, the response that it got)
+        self._answered = None  # (the last initiation, the response that it got), without their macs
         self._last_timestamp = bytes(12)
         self._staged = deque((), STAGED_MAX)
         self._jar = CookieJar(suite, tunnel.crypto, public_key)
@@ -102,7 +102,10 @@ class Peer:
     # --- sending
 
     def session_to_send(self, now):
-        """The session to seal with, or None; then `stage` the packet and a handshake will see to it."""
+        """The session to seal with, for the endpoint, or None; then `stage` the packet and it will go when it can."""
+        return self._session(now) if self.endpoint is not None else None
+
+    def _session(self, now):
         session = self.current
         return session if session is not None and session.is_usable(now) else None
 
@@ -122,7 +125,7 @@ class Peer:
 
     def send(self, payload, now, wants_answer=True, addr=None):
         """Seal and queue a packet (bytes), to `addr` or else the endpoint; without a session it waits for one."""
-        session = self.session_to_send(now)
+        session = self.session_to_send(now) if addr is None else self._session(now)
         if session is None:
             self.stage(payload, now)
             return
@@ -132,7 +135,7 @@ class Peer:
 
     def stage(self, payload, now):
         """Keep a packet until there is a session, and begin a handshake for it."""
-        if self.endpoint is None:
+        if self.endpoint is None and self.next is None and self._session(now) is None:
             self.tunnel.count("no-endpoint")
             return
         if len(self._staged) == STAGED_MAX:
@@ -198,14 +201,16 @@ class Peer:
 
     # --- what comes in
 
-    def repeat_response(self, message, addr):
+    def repeat_response(self, message, addr, now):
         """Whether this Noise message is the initiation that we answered last, and may not have been heard: again, then.
 
         Our own nodes send the same initiation several times, and over several ways (wg/peer.py, `_call`)."""
-        if self._answered is None or self._answered[0] != message or self.next is None or self.next.is_confirmed:
+        if not self.is_ours or self._answered is None or self._answered[0] != message:
+            return False
+        if self.next is None or self.next.is_confirmed:
             return False
         self.next.answers += 1
-        self.tunnel.transmit(self._answered[1], addr)
+        self.tunnel.transmit(self._jar.sign(self._answered[1], now), addr)
         return True
 
     def handle_initiation(self, sender, timestamp, message, noise, addr, now):
@@ -231,10 +236,9 @@ class Peer:
         self._retire("next")
         self.next = session
         self._arm("forget", now + FORGET_AFTER_TIME)
-        data = self._jar.sign(messages.response(self.suite, index, sender, answer), now)
-        self._answered = (message, data)
-        tunnel.transmit(data, addr)
-        if self.endpoint is None or not self.is_ours:
+        self._answered = (message, messages.response(self.suite, index, sender, answer))
+        tunnel.transmit(self._jar.sign(self._answered[1], now), addr)
+        if not self.is_ours:
             self.move_to(addr)
 
     def handle_response(self, sender, receiver, message, addr, now):
@@ -295,6 +299,11 @@ class Peer:
             self.endpoint = addr
             self.tunnel.remember_endpoint(self)
 
+    def reach(self, addr, now):
+        """The address was proven: send there from now on, and what had to wait first."""
+        self.move_to(addr)
+        self._let_out(now)
+
     @property
     def is_calling(self):
         """Whether a handshake is under way."""
@@ -352,7 +361,15 @@ class Peer:
         self.handshake_at = now
         self._arm("forget", now + FORGET_AFTER_TIME)
         self._found()
-        if self.is_ours and self.tunnel.greeting:
+        self._let_out(now)
+
+    def _let_out(self, now):
+        """Greet one of our own nodes, and send what was staged."""
+        session = self.session_to_send(now)
+        if session is None:
+            return
+        if self.is_ours and not session.is_greeted:
+            session.is_greeted = True
             self.send(self.tunnel.greeting, now, wants_answer=False)
         staged, self._staged = self._staged, deque((), STAGED_MAX)
         while staged:

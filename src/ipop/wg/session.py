@@ -33,6 +33,7 @@ class Session:
         self.answered_to = None  # the responder's: where the response went,
         self.answers = 1  # how often it was sent,
         self.is_confirmed = False  # and whether it was understood
+        self.is_greeted = False
         self.header = TRANSPORT + suite.header
         self._remote_index = remote_index
         self._window = ReplayWindow()

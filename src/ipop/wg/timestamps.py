@@ -7,7 +7,8 @@ starts in 1970 goes on from there.
 
 import struct
 
-RESERVE = 3_600_000  # ms
+RESERVE = 3_600_000  # ms ahead of the clock
+RESERVE_AHEAD = 60_000  # ms ahead of an older mark: those timestamps advance by 1 ms for each handshake only
 JUMP = 1_000  # ms; less is a clock that is being slewed
 _TAI_EPOCH = (1 << 62) + 10  # 1970-01-01 as a TAI64 label
 
@@ -18,7 +19,7 @@ class Timestamps:
     def __init__(self, wall, mark, now):
         self._last = mark
         self._offset = wall - now
-        self.mark = max(wall, mark) + RESERVE
+        self.mark = max(wall + RESERVE, mark + RESERVE_AHEAD)
         self.era = 0  # counts the jumps of the wall clock: what was stamped before one may be too old by far
 
     def set_clock(self, wall, now):
@@ -30,6 +31,6 @@ class Timestamps:
     def next(self, now):
         """12 bytes, higher than any before. `mark` may have moved: it must then be kept on flash."""
         self._last = last = max(self._last + 1, now + self._offset)
-        if last > self.mark - RESERVE // 4:
-            self.mark = last + RESERVE
+        if last > self.mark - RESERVE_AHEAD // 4:
+            self.mark = max(now + self._offset + RESERVE, last + RESERVE_AHEAD)
         return struct.pack(">QI", _TAI_EPOCH + last // 1000, last % 1000 * 1_000_000)

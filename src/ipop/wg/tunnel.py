@@ -187,7 +187,7 @@ class Tunnel:
         peer = self._peers.get(noise.read_static(message))
         if peer is None or peer.suite is not suite:
             raise Rejected("unknown-peer")
-        if not peer.repeat_response(message, addr):
+        if not peer.repeat_response(message, addr, now):
             peer.handle_initiation(sender, noise.read_payload(message), message, noise, addr, now)
 
     def _handle_response(self, suite, data, addr, now):

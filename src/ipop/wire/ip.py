@@ -11,7 +11,9 @@ _ARP_ETHERNET_IPV4 = b"\x00\x01\x08\x00\x06\x04"
 ARP_REQUEST, ARP_REPLY = 1, 2
 ICMPV6 = 58
 SOLICITATION, ADVERTISEMENT = 135, 136
-_SOLICITED_OVERRIDE = 0x60000000
+_SOLICITED, _OVERRIDE = 0x40000000, 0x20000000
+_UNSPECIFIED = bytes(16)
+_ALL_NODES = b"\xff\x02" + bytes(13) + b"\x01"
 
 
 def version(mem, at):
@@ -105,13 +107,18 @@ def solicitation(sender_mac, sender, target):
 
 
 def advertisement(sender_mac, sender, target_mac, target):
-    """`sender` is at `sender_mac`, told to `target`."""
-    body = struct.pack(">BBHI", ADVERTISEMENT, 0, 0, _SOLICITED_OVERRIDE) + sender + b"\x02\x01" + sender_mac
+    """`sender` is at `sender_mac`, told to `target`; to all where nobody may use that address yet (section 7.2.4)."""
+    flags = _OVERRIDE
+    if target == _UNSPECIFIED:
+        target, target_mac = _ALL_NODES, multicast_mac(_ALL_NODES)
+    else:
+        flags |= _SOLICITED
+    body = struct.pack(">BBHI", ADVERTISEMENT, 0, 0, flags) + sender + b"\x02\x01" + sender_mac
     return _icmpv6(target_mac, sender_mac, sender, target, body)
 
 
 def parse_neighbour(frame):
-    """(type, source, target, link-layer address or None) of a solicitation or advertisement, or None."""
+    """(type, source, target, source's or target's MAC) of a solicitation or advertisement, or None."""
     if len(frame) < 78 or frame[20] != ICMPV6 or frame[21] != 255:  # the hop limit shows that it is from this link
         return None
     kind = frame[54]
@@ -119,5 +126,5 @@ def parse_neighbour(frame):
         return None
     option = frame[78:86]
     wanted = 1 if kind == SOLICITATION else 2
-    mac = option[2:8] if len(option) == 8 and option[0] == wanted and option[1] == 1 else None
-    return kind, frame[22:38], frame[62:78], mac
+    has_mac = len(option) == 8 and option[0] == wanted and option[1] == 1
+    return kind, frame[22:38], frame[62:78], option[2:8] if has_mac else frame[6:12]
