@@ -55,10 +55,10 @@ def serve_file(console, megabytes):
     return hashlib.sha256(content).hexdigest()
 
 
-def fetch_file(console, address, checksum, seconds=60):
-    command = ["busybox", "wget", "-q", "-O", "-", f"http://{address}/file"]
+def fetch_file(console, address, checksum, seconds=30):
+    command = ["timeout", seconds, "busybox", "wget", "-q", "-O", "-", f"http://{address}/file"]
     start = time.monotonic()
-    content = console.run(command, timeout=seconds, text=False).stdout
+    content = console.run(command, check=False, timeout=seconds + 5, text=False).stdout
     took = time.monotonic() - start
     return Transfer(len(content), took, hashlib.sha256(content).hexdigest() == checksum)
 

@@ -6,7 +6,6 @@ runner from a living neighbour's lab. Programs die with the runner, by PR_SET_PD
 themselves is found through its namespace. Nothing outside these namespaces is touched.
 """
 
-import ctypes
 import os
 import re
 import shutil
@@ -22,9 +21,7 @@ PROGRAMS = Path(__file__).parent / "programs"
 BIN = Path(sys.executable).parent  # where `ipop` and `ipopd` were installed
 
 _NAMESPACES = Path("/run/netns")
-_OWNED = re.compile(r"(ipop-(\d+)-(\d+)-\d+)($|-)")
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
+_OWNED = re.compile(r"(ipop-(\d+)-(\d+)-\d+)(?:$|-)")
 
 Ping = namedtuple("Ping", "sent received times_ms")
 
@@ -39,9 +36,9 @@ def owned_prefix(number):
 
 def remove_stale():
     """Take away what runners that no longer live have left."""
-    names = [*_names(), *(path.name for path in Path(tempfile.gettempdir()).glob("ipop-*"))]
-    for match in filter(None, map(_OWNED.match, names)):
-        prefix, pid, start = match.group(1, 2, 3)
+    names = [*_names(), *os.listdir(tempfile.gettempdir())]
+    owned = {match.groups() for match in map(_OWNED.match, names) if match}
+    for prefix, pid, start in owned:
         if _start_time(int(pid)) != start:
             remove(prefix)
 
@@ -91,16 +88,19 @@ class Host:
 
     def run(self, argv, timeout=20, check=True, text=True, **options):
         """Run a program to its end; its standard output and error are in the result."""
-        done = subprocess.run(self._command(argv), timeout=timeout, capture_output=True, text=text,
-                              preexec_fn=self._preexec(), **{"stdin": subprocess.DEVNULL, **options})
+        try:
+            done = subprocess.run(self._command(argv), timeout=timeout, capture_output=True, text=text,
+                                  **{"stdin": subprocess.DEVNULL, **options})
+        except subprocess.TimeoutExpired:
+            raise LabError(f"{self.name}: {' '.join(map(str, argv))} did not end within {timeout} s")
         if check and done.returncode:
             raise LabError(f"{self.name}: {' '.join(map(str, argv))} ended with status {done.returncode}:\n"
                            f"{done.stdout}{done.stderr}")
         return done
 
-    def spawn(self, argv, **options):
+    def spawn(self, argv):
         """Start a program that runs until it is stopped, or until the lab is closed."""
-        process = Process(self, argv, self._command(argv), preexec_fn=self._preexec(), **options)
+        process = Process(self, argv, self._command(argv))
         self.lab.processes.append(process)
         return process
 
@@ -123,31 +123,21 @@ class Host:
         return EndlessPing(self.spawn(["ping", "-n", "-i", interval, address]))
 
     def _command(self, argv):
-        return ["ip", "netns", "exec", self.netns, *map(str, argv)]
-
-    def _preexec(self):
-        if self.lab.keep:
-            return None
-        runner = os.getpid()
-
-        def die_with_runner():
-            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != runner:
-                os._exit(1)
-        return die_with_runner
+        die_with_us = [] if self.lab.keep else ["setpriv", "--pdeathsig", "KILL"]
+        return [*die_with_us, "ip", "netns", "exec", self.netns, *map(str, argv)]
 
 
 class Process:
     """A program that a host runs; what it prints goes to a file in the lab's folder."""
 
-    def __init__(self, host, argv, command, **options):
+    def __init__(self, host, argv, command):
         self.host = host
         self.name = Path(str(argv[0])).name
         self.log = host.lab.folder / f"{host.name}-{self.name}-{len(host.lab.processes)}.log"
         with open(self.log, "wb") as log:
             # A session of its own: Ctrl-C is for the runner, who ends its programs in order.
             self.popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                          start_new_session=True, **options)
+                                          start_new_session=True)
 
     @property
     def pid(self):
