@@ -239,3 +239,34 @@ def test_stock_peers_and_stun_are_told_from_our_own():
     both = suites(crypto)
     assert both["blake2s"].header == 0
     assert both["sha256"].header == 0x01000000
+
+
+# --- Ed25519, RFC 8032 section 7.1 (tests 1 and 2), and its image on curve25519
+
+
+def test_ed25519_of_the_rfc():
+    for seed, public, message, signature in (
+        (
+            "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+            "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+            "",
+            "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46b"
+            "d25bf5f0595bbe24655141438e7a100b",
+        ),
+        (
+            "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+            "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+            "72",
+            "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c"
+            "387b2eaeb4302aeeb00d291612bb0c00",
+        ),
+    ):
+        seed, public, message, signature = h(seed), h(public), h(message), h(signature)
+        assert crypto.sign_public(seed) == public
+        assert crypto.sign(seed, message) == signature
+        assert crypto.verify(public, message, signature)
+        assert not crypto.verify(public, message + b"!", signature)
+        assert not crypto.verify(public, message, signature[:-1])
+        assert not crypto.verify(public, message, bytes([signature[0] ^ 1]) + signature[1:])
+        assert crypto.curve_public(public) == crypto.dh_base(crypto.curve_private(seed))
+    assert crypto.curve_public(b"\x02" * 32) is None

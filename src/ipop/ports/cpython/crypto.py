@@ -96,3 +96,45 @@ def xunseal(key, nonce, ad, ciphertext):
     ):
         return None
     return bytes(out)[: len(ciphertext) - 16]
+
+
+def sign_public(seed):
+    """The public key (32 bytes) of an Ed25519 seed (RFC 8032)."""
+    return bytes(_key_pair(seed)[0])
+
+
+def sign(seed, message):
+    """An Ed25519 signature: 64 bytes."""
+    signed = ffi.new("unsigned char[]", 64 + len(message))  # PyNaCl binds the combined form only
+    lib.crypto_sign(signed, NULL, message, len(message), _key_pair(seed)[1])
+    return bytes(signed)[:64]
+
+
+def verify(public, message, signature):
+    """Whether an Ed25519 signature is right; keys and signatures of another size never are."""
+    if len(public) != 32 or len(signature) != 64:
+        return False
+    signed = signature + message
+    opened = ffi.new("unsigned char[]", len(signed))
+    return lib.crypto_sign_open(opened, NULL, signed, len(signed), public) == 0
+
+
+def curve_private(seed):
+    """The X25519 private key that belongs to `curve_public` of the same Ed25519 key."""
+    private = ffi.new("unsigned char[32]")
+    lib.crypto_sign_ed25519_sk_to_curve25519(private, _key_pair(seed)[1])
+    return bytes(private)
+
+
+def curve_public(public):
+    """The curve25519 image of an Ed25519 public key, or None where that is no valid key."""
+    image = ffi.new("unsigned char[32]")
+    if len(public) != 32 or lib.crypto_sign_ed25519_pk_to_curve25519(image, public) != 0:
+        return None
+    return bytes(image)
+
+
+def _key_pair(seed):
+    public, secret = ffi.new("unsigned char[32]"), ffi.new("unsigned char[64]")
+    lib.crypto_sign_seed_keypair(public, secret, seed)
+    return public, secret

@@ -41,6 +41,11 @@ _hmac_final = _lib.func("i", "crypto_auth_hmacsha256_final", "PP")
 _hmac_state = bytearray(_lib.func("L", "crypto_auth_hmacsha256_statebytes", "")())
 _scalarmult = _lib.func("i", "crypto_scalarmult", "PPP")
 _scalarmult_base = _lib.func("i", "crypto_scalarmult_base", "PP")
+_key_pair = _lib.func("i", "crypto_sign_seed_keypair", "PPP")
+_sign = _lib.func("i", "crypto_sign_detached", "PPPQP")
+_verify = _lib.func("i", "crypto_sign_verify_detached", "PPQP")
+_curve_private = _lib.func("i", "crypto_sign_ed25519_sk_to_curve25519", "PP")
+_curve_public = _lib.func("i", "crypto_sign_ed25519_pk_to_curve25519", "PP")
 _memcmp = _lib.func("i", "sodium_memcmp", "PPL")
 
 pointer = uctypes.addressof
@@ -106,3 +111,38 @@ def xseal(key, nonce, ad, plaintext):
 
 def xunseal(key, nonce, ad, ciphertext):
     return _unseal_with(_xaead_open, key, nonce, ad, ciphertext)
+
+
+def sign_public(seed):
+    return bytes(_keys(seed)[0])
+
+
+def sign(seed, message):
+    signature = bytearray(64)
+    _sign(signature, None, message, len(message), _keys(seed)[1])
+    return bytes(signature)
+
+
+def verify(public, message, signature):
+    if len(public) != 32 or len(signature) != 64:
+        return False
+    return _verify(signature, message, len(message), public) == 0
+
+
+def curve_private(seed):
+    private = bytearray(32)
+    _curve_private(private, _keys(seed)[1])
+    return bytes(private)
+
+
+def curve_public(public):
+    image = bytearray(32)
+    if len(public) != 32 or _curve_public(image, public) != 0:
+        return None
+    return bytes(image)
+
+
+def _keys(seed):
+    public, secret = bytearray(32), bytearray(64)
+    _key_pair(public, secret, seed)
+    return public, secret
