@@ -205,6 +205,31 @@ def test_two_that_call_each_other_at_once_end_up_with_one_session():
         assert pair.session(leader).local_index == pair.session(other)._remote_index
 
 
+def test_two_stock_peers_that_call_each_other_at_once_each_renew_what_they_began():
+    """Were each to send on the other's session, neither would be the one who has to renew it."""
+    pair = Pair("blake2s", both=True, delay=30)
+    pair.a.say(b"from a")
+    pair.b.say(b"from b")
+    pair.run(SECOND)
+    assert pair.a.got == [b"from b"] and pair.b.got == [b"from a"]
+    assert pair.session(pair.a).initiator and pair.session(pair.b).initiator
+    assert pair.talk(130 * SECOND) == 0
+    assert 120 * SECOND <= pair.sent(pair.a, INITIATION, since=SECOND)[0] < 125 * SECOND
+
+
+def test_a_call_is_not_repeated_when_the_other_sides_was_quicker():
+    for suite in SUITES:
+        pair = Pair(suite, both=True, a_leads=True)
+        pair.lose = lambda sent: sent.sender == "a" and sent.kind == INITIATION
+        pair.a.say(b"from a")
+        pair.run(5)
+        pair.b.say(b"from b")
+        pair.run(5)
+        assert pair.a.got == [b"from b"] and pair.b.got == [b"from a"]
+        pair.run(20 * SECOND)
+        assert len(pair.sent(pair.a, INITIATION)) == len(pair.sent(pair.b, INITIATION)) == 1
+
+
 def test_two_that_renew_their_keys_at_once_lose_nothing():
     """Both have heard nothing for a second and a half while a line was down: both call when it is back."""
     for a_leads in (True, False):

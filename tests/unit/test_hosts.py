@@ -118,6 +118,7 @@ def test_a_device_that_takes_the_phones_ipv6_address_is_told():
     assert (kind, source, target, mac) == (ip.ADVERTISEMENT, PHONE6, PHONE6, lan.phone.mac)
     assert answer[38:54] == unhexlify("ff020000000000000000000000000001")
     assert not answer[58] & 0x40  # nobody solicited it
+    assert lan.hosts._neighbours == {}
 
 
 def test_who_asks_whether_the_phone_is_still_there_need_not_say_its_own_mac_address():

@@ -8,9 +8,10 @@ from pair import COOKIE, ELSEWHERE, INITIATION, RESPONSE, SUITES, Pair, everythi
 from ipop.ports import crypto
 from ipop.wg.cookie import CookieJar
 from ipop.wg.suites import suites
-from ipop.wg.tunnel import ADDRESSES_MAX, BUDGETS, PER_ADDRESS
+from ipop.wg.tunnel import ADDRESSES_MAX, BUDGETS
 
 SECOND = 1_000
+PER_ADDRESS = 20
 
 
 class Exhausted:

@@ -18,9 +18,9 @@ JITTER = 334  # at most that much is added to REKEY_TIMEOUT
 
 
 def connected(suite, **options):
-    """A pair whose session was begun by `a` at time 0."""
+    """A pair whose session was begun by `a`, at time 0 if nothing takes time."""
     pair = Pair(suite, **options).connect()
-    assert pair.sent(pair.a, INITIATION) == [0]
+    assert pair.sent(pair.a, INITIATION)[0] == 0
     assert pair.sent(pair.b, INITIATION) == []
     return pair
 
@@ -86,6 +86,15 @@ def test_who_began_renews_the_keys_when_it_hears_after_165_s():
         assert pair.a.got == [b"early", b"due"]
 
     in_both_suites(story)
+
+
+def test_who_answered_a_stock_peer_never_renews_the_keys_for_what_it_hears_or_says():
+    pair = connected("blake2s")
+    pair.lose = lambda sent: sent.sender == "a" and sent.kind == INITIATION
+    pair.run_until(110 * SECOND)
+    pair.talk(69 * SECOND)
+    assert len(pair.sent(pair.a, INITIATION)) > 5
+    assert pair.sent(pair.b, INITIATION) == []
 
 
 def test_our_own_node_renews_the_keys_at_150_s_if_the_other_side_has_not():
@@ -377,6 +386,15 @@ def test_an_answer_in_time_calls_nobody():
         pair.run(5 * SECOND)
     assert len(pair.sent(pair.a, INITIATION)) == 1  # the new keys after two minutes
     assert pair.a.peer()["state"] == "connected"
+
+
+def test_a_far_away_peer_is_given_time_to_answer():
+    """It takes 1.4 s; were it called each time, there would be more handshakes than frames."""
+    pair = connected("sha256", delay=700)
+    for _ in range(20):
+        pair.a.say(b"a broadcast that nobody answers")
+        pair.run(5 * SECOND)
+    assert len(pair.sent(pair.a, INITIATION)) <= 4  # those of the start, before the time was known
 
 
 def test_a_dead_peer_is_not_shown_as_connected():
