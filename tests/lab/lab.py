@@ -293,10 +293,11 @@ def lose(host, percent):
     for end, interface in ((host, "wan"), (host.lab.internet, host.name)):
         end.run(["ethtool", "-K", interface, "tx-udp-segmentation", "off"])
         end.run(["nft", "delete", "table", "inet", f"loss-{interface}"], check=False)
-        end.nft(f"""
-            table inet loss-{interface} {{
-                chain arriving {{
-                    type filter hook prerouting priority raw
-                    iifname "{interface}" numgen random mod 100 < {percent} drop
-                }}
-            }}""")
+        if percent:
+            end.nft(f"""
+                table inet loss-{interface} {{
+                    chain arriving {{
+                        type filter hook prerouting priority raw
+                        iifname "{interface}" numgen random mod 100 <= {percent - 1} drop
+                    }}
+                }}""")

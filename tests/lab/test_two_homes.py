@@ -1,7 +1,10 @@
 """The purpose of it all: devices behind two routers find and reach each other, as on one LAN."""
 
+import sys
+
 import pytest
 from devices import fetch_file, find_game, find_service, publish_service, serve_file
+from netns import wait_for
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -29,6 +32,17 @@ def test_a_full_ethernet_frame_fits(consoles):
         assert " 0% packet loss" in ping
 
 
+def test_the_largest_datagram_of_an_ethernet_arrives(consoles):
+    pc, tv = consoles
+    for sender, receiver in ((tv, pc), (pc, tv)):
+        listener = receiver.spawn([sys.executable, "-c", "import socket; udp = socket.socket(type=socket.SOCK_DGRAM); "
+                                   "udp.bind(('', 9)); print('bound', flush=True); print(len(udp.recv(9000)))"])
+        listener.wait_for_output("bound")
+        sender.run([sys.executable, "-c", "import socket; udp = socket.socket(type=socket.SOCK_DGRAM); "
+                    f"udp.sendto(bytes(1472), ('{receiver.address}', 9))"])
+        listener.wait_for_output("1472")
+
+
 def test_games_find_each_other_by_broadcast(consoles):
     pc, tv = consoles
     assert find_game(tv, pc, "Quake on the PC")["address"] == pc.address
@@ -46,6 +60,16 @@ def test_a_file_arrives_whole(consoles):
     pc, tv = consoles
     file = fetch_file(tv, pc.address, serve_file(pc, megabytes=16))
     assert file.intact
+
+
+def test_a_cable_that_is_pulled_and_put_back(consoles):
+    pc, tv = consoles
+    assert tv.ping(pc.address).received
+    cabin = pc.lab.homes[1]
+    cabin.lose(100)
+    assert not tv.ping(pc.address, count=20, interval=0.2).received
+    cabin.lose(0)
+    wait_for(lambda: tv.ping(pc.address, count=1).received, 3, "the den after the cable was put back")
 
 
 def test_a_lossy_line_loses_what_it_loses_and_no_more(consoles):
