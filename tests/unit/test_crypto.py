@@ -241,32 +241,67 @@ def test_stock_peers_and_stun_are_told_from_our_own():
     assert both["sha256"].header == 0x01000000
 
 
-# --- Ed25519, RFC 8032 section 7.1 (tests 1 and 2), and its image on curve25519
+# --- Ed25519, RFC 8032 section 7.1, and its image on curve25519
+
+SIGNATURES = (
+    (
+        "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+        "",
+        "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555f"
+        "b8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+    ),
+    (
+        "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+        "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+        "72",
+        "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da08"
+        "5ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+    ),
+    (
+        "c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
+        "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+        "af82",
+        "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18"
+        "ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+    ),
+)
 
 
 def test_ed25519_of_the_rfc():
-    for seed, public, message, signature in (
-        (
-            "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
-            "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
-            "",
-            "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46b"
-            "d25bf5f0595bbe24655141438e7a100b",
-        ),
-        (
-            "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
-            "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
-            "72",
-            "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c"
-            "387b2eaeb4302aeeb00d291612bb0c00",
-        ),
-    ):
+    for seed, public, message, signature in SIGNATURES:
         seed, public, message, signature = h(seed), h(public), h(message), h(signature)
         assert crypto.sign_public(seed) == public
         assert crypto.sign(seed, message) == signature
         assert crypto.verify(public, message, signature)
-        assert not crypto.verify(public, message + b"!", signature)
-        assert not crypto.verify(public, message, signature[:-1])
-        assert not crypto.verify(public, message, bytes([signature[0] ^ 1]) + signature[1:])
+
+
+def test_a_signature_is_for_one_message_and_one_key():
+    seed, public, message, signature = [h(text) for text in SIGNATURES[2]]
+    for i in range(64):
+        assert not crypto.verify(public, message, signature[:i] + bytes([signature[i] ^ 1]) + signature[i + 1 :])
+    assert not crypto.verify(public, message + b"\0", signature)
+    assert not crypto.verify(public, b"", signature)
+    assert not crypto.verify(h(SIGNATURES[0][1]), message, signature)
+
+
+def test_keys_and_signatures_of_other_sizes_are_refused_and_not_read_beyond():
+    _, public, message, signature = [h(text) for text in SIGNATURES[0]]
+    for n in (0, 1, 31, 33):
+        assert not crypto.verify((public + b"\0")[:n], message, signature)
+        assert crypto.curve_public((public + b"\0")[:n]) is None
+    for n in (0, 1, 63, 65):
+        assert not crypto.verify(public, message, (signature + b"\0")[:n])
+
+
+def test_one_key_signs_and_agrees():
+    """A node's identity is its Ed25519 key; its WireGuard key is the image of that."""
+    for text in SIGNATURES:
+        seed, public = h(text[0]), h(text[1])
         assert crypto.curve_public(public) == crypto.dh_base(crypto.curve_private(seed))
-    assert crypto.curve_public(b"\x02" * 32) is None
+
+
+def test_what_is_no_point_has_no_image():
+    assert crypto.curve_public(b"\x02" + bytes(31)) is None
+    assert crypto.curve_public(bytes(32)) is None  # of low order
+    assert crypto.curve_public(b"\x01" + bytes(31)) is None
