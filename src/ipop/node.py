@@ -15,6 +15,8 @@ from .deadlines import Deadlines
 from .errors import Rejected
 from .lan.hosts import Host, Hosts, host_mac
 from .lan.switch import FLOOD, LAN, Switch
+from .overlay import gossip
+from .overlay.gossip import Gossip
 from .overlay.paths import NONCE, Paths
 from .wg import messages
 from .wg.peer import ELSEWHERE, LOST, SESSION, SILENT
@@ -35,6 +37,7 @@ PeerConfig = namedtuple(
 # what the node tells the shell; `addr` is where the peer is, `token` that of the ping that was answered
 NodeEvent = namedtuple("NodeEvent", ("kind", "name", "addr", "token"))
 CONNECTED, UNREACHABLE, MOVED, ANSWERED = "connected", "unreachable", "moved", "answered"
+NEWS = "news"  # the roster or the places have changed; it names nobody
 
 
 class _NodeLink:
@@ -74,16 +77,28 @@ class _HostLink:
 class Node:
     """`private_key` is 32 bytes, `crypto` a port's; `wall` (ms since 1970) is the clock at `now`, `mark` the one kept.
 
-    `release` is told to the others. Times are ms on a clock that never goes back."""
+    `release` is told to the others. A `roster` and `places` (group/) make it compare them with each peer before frames
+    pass. Times are ms on a clock that never goes back."""
 
-    def __init__(self, private_key, crypto, wall, mark, now, release):
+    def __init__(self, private_key, crypto, wall, mark, now, release, roster=None, places=None):
         self.dropped = {}
+        self._release = release
         self.frames_in = self.frames_out = self.bytes_in = self.bytes_out = 0
         self.timestamps = Timestamps(wall, mark, now)
         self._crypto = crypto
         self._deadlines = Deadlines()
+        self._gossip = None
+        if roster is not None:
+            self._gossip = Gossip(roster, places, self._deadlines, self.count, self._on_news)
         self._tunnel = Tunnel(
-            private_key, crypto, self.timestamps, self._deadlines, payload.hello(release), self.count, now
+            private_key,
+            crypto,
+            self.timestamps,
+            self._deadlines,
+            self._greeting,
+            self._gossip is not None,
+            self.count,
+            now,
         )
         self._switch = Switch()
         self._hosts = Hosts(self.count)
@@ -145,6 +160,8 @@ class Node:
         if peer.is_ours:
             link = _NodeLink(config, peer)
             self._node_links.append(link)
+            if self._gossip is not None:
+                self._gossip.add_link(link)
         else:
             host = Host(host_mac(self._crypto, config.public_key), config.allowed_ips)
             link = _HostLink(config, peer, host)
@@ -170,6 +187,8 @@ class Node:
         del self._links[link.config.public_key]
         if link.peer.is_ours:
             self._node_links.remove(link)
+            if self._gossip is not None:
+                self._gossip.remove_link(link)
         else:
             self._hosts.remove(link.host)
             del self._host_links[link.host.mac]
@@ -286,6 +305,8 @@ class Node:
             length = self._packet_from_host(link, mem, at, length, now)
             at -= ethernet.HEADER
         elif mem[at] == payload.FRAME:
+            if not session.is_open:
+                raise Rejected("not-compared")
             length = self._frame_from_node(link, mem, at, length, now)
             at += payload.HEADER
         elif mem[at] == payload.CONTROL:
@@ -316,19 +337,26 @@ class Node:
         return n + ethernet.HEADER if n else 0
 
     def _handle_control(self, link, kind, content, addr, now):
-        handler = _CONTROLS.get(kind)
-        if handler is None:
+        if kind in _CONTROLS:
+            _CONTROLS[kind](self, link, content, addr, now)
+        elif self._gossip is not None and kind in gossip.HANDLERS:
+            gossip.HANDLERS[kind](self._gossip, link, content, now)
+        else:
             raise Rejected("unknown-control")
-        handler(self, link, content, addr, now)
 
     def _handle_hello(self, link, content, addr, now):
-        _, _, link.release = payload.parse_hello(content)
+        _, _, link.release, comparison = payload.parse_hello(content)
+        if self._gossip is not None:
+            self._gossip.handle_hello(link, comparison, now)
+
+    def _greeting(self):
+        return payload.hello(self._release, b"" if self._gossip is None else self._gossip.comparison())
 
     def _handle_ping(self, link, content, addr, now):
         if len(content) != NONCE:
             raise Rejected("bad-payload")
         # back to where it came from: that path is what is being asked about
-        link.peer.send(payload.control(payload.PONG, content), now, wants_answer=False, addr=addr)
+        link.peer.tell(payload.control(payload.PONG, content), now, wants_answer=False, addr=addr)
 
     def _handle_pong(self, link, content, addr, now):
         probe = self._paths.finish(link.peer, content, addr, now)
@@ -363,7 +391,7 @@ class Node:
     def _probe(self, peer, addr, now, token=None):
         nonce = self._paths.begin(peer, addr, now, token)
         if nonce is not None:
-            peer.send(payload.control(payload.PING, nonce), now, addr=addr)
+            peer.tell(payload.control(payload.PING, nonce), now, addr=addr)
         return nonce is not None
 
     def _drain(self, now):
@@ -374,6 +402,8 @@ class Node:
             event = self._tunnel.poll_event()
 
     def _on_session(self, peer, addr, now):
+        if self._gossip is not None and peer.is_ours and peer.current is not None:
+            self._gossip.handle_session(peer.context, peer.current, now)
         if not peer.context.is_up:
             peer.context.is_up = True
             self._tell(CONNECTED, peer.context)
@@ -387,6 +417,9 @@ class Node:
     def _on_lost(self, peer, addr, now):
         peer.context.is_up = False
         self._tell(UNREACHABLE, peer.context)
+
+    def _on_news(self):
+        self._events.append(NodeEvent(NEWS, None, None, None))
 
     def _tell(self, kind, link):
         self._events.append(NodeEvent(kind, link.config.name, link.peer.endpoint, None))

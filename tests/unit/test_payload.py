@@ -42,20 +42,23 @@ def test_an_empty_content_is_none():
 def test_a_hello_is_read_back():
     data = payload.hello("1.2.3")
     assert data[:2] == bytes([payload.CONTROL, payload.HELLO])
-    assert payload.parse_hello(data[payload.HEADER :]) == (payload.WIRE_VERSION, 0, "1.2.3")
+    assert payload.parse_hello(data[payload.HEADER :]) == (payload.WIRE_VERSION, 0, "1.2.3", b"")
+    data = payload.hello("1.2.3", b"digests")
+    assert payload.parse_hello(data[payload.HEADER :])[2:] == ("1.2.3", b"digests")
 
 
 def test_a_hello_of_a_later_version_is_understood_as_far_as_it_goes():
-    assert payload.parse_hello(b"\x02\x80\0\0\x01") == (2, 0x80000001, "")
+    assert payload.parse_hello(b"\x02\x80\0\0\x01\0more") == (2, 0x80000001, "", b"more")
 
 
 def test_a_release_can_not_write_to_the_terminal_of_who_looks_at_it():
-    release = payload.parse_hello(b"\x01\0\0\0\0" + b"1.0\x1b[31m\n\xff\x7f" + b"x" * 100)[2]
+    text = b"1.0\x1b[31m\n\xff\x7f" + b"x" * 100
+    release = payload.parse_hello(b"\x01\0\0\0\0" + bytes([len(text)]) + text)[2]
     assert release[:7] == "1.0[31m"
     assert len(release) <= 32
     assert all(" " < c < "\x7f" for c in release)
 
 
 def test_a_short_hello_is_refused():
-    for n in range(5):
+    for n in range(6):
         assert rejection(payload.parse_hello, b"\x01\0\0\0\0"[:n]) == "bad-payload"

@@ -102,8 +102,12 @@ class Peer:
     # --- sending
 
     def session_to_send(self, now):
-        """The session to seal with, for the endpoint, or None; then `stage` the packet and it will go when it can."""
-        return self._session(now) if self.endpoint is not None else None
+        """The session to seal frames with, or None; then `stage` them and they will go when they can."""
+        session = self._session(now) if self.endpoint is not None else None
+        if session is None or session.is_open:
+            return session
+        older = self.previous  # frames go on under the old keys until the new session is open
+        return older if older is not None and older.is_open and older.is_usable(now) else None
 
     def _session(self, now):
         session = self.current
@@ -123,12 +127,23 @@ class Peer:
             if session.initiator or self.is_ours and age >= REKEY_AFTER_TIME + RESPONDER_GRACE:
                 self.initiate(now)
 
-    def send(self, payload, now, wants_answer=True, addr=None):
-        """Seal and queue a packet (bytes), to `addr` or else the endpoint; without a session it waits for one."""
-        session = self.session_to_send(now) if addr is None else self._session(now)
+    def send(self, payload, now):
+        """Seal and queue a frame or packet (bytes); without an open session it waits for one."""
+        session = self.session_to_send(now)
         if session is None:
             self.stage(payload, now)
-            return
+        else:
+            self._transmit(session, payload, now, True, None)
+
+    def tell(self, payload, now, wants_answer=True, addr=None):
+        """The same for what is for the node itself, which needs no open session; to `addr` or else the endpoint."""
+        session = self._session(now)
+        if session is None or addr is None and self.endpoint is None:
+            self.stage(payload, now)
+        else:
+            self._transmit(session, payload, now, wants_answer, addr)
+
+    def _transmit(self, session, payload, now, wants_answer, addr):
         datagram = session.seal_bytes(payload)
         self.tunnel.transmit(datagram, addr or self.endpoint)
         self.sent(now, len(datagram), wants_answer)
@@ -142,7 +157,8 @@ class Peer:
             self.tunnel.count("staged-full")
             self._staged.popleft()
         self._staged.append(bytes(payload))
-        self.initiate(now)
+        if self._session(now) is None:
+            self.initiate(now)
 
     def initiate(self, now):
         """Begin a handshake, unless one is under way or there is nowhere to send it."""
@@ -229,6 +245,7 @@ class Peer:
         index = tunnel.claim_index(self)
         session = Session(tunnel.crypto, self.suite, self, index, sender, sending, receiving, False, now)
         session.answered_to = addr
+        session.is_open = not (self.is_ours and tunnel.is_gated)
         tunnel.add_session(session)
         if self.next is not None and self.next.is_confirmed:
             self._retire("previous")
@@ -256,6 +273,7 @@ class Peer:
         session = Session(
             self.tunnel.crypto, self.suite, self, receiver, sender, sending, receiving, True, now
         )
+        session.is_open = not (self.is_ours and self.tunnel.is_gated)
         self.tunnel.add_session(session)
         # `next`, if the other side has called too, stays to be received on: it may be what they send on
         self._retire("previous")
@@ -266,7 +284,7 @@ class Peer:
             self.move_to(addr)
         self._begin(now)
         if session.counter == 0:
-            self.send(b"", now, wants_answer=False)
+            self.tell(b"", now, wants_answer=False)
         if addr != self.endpoint:
             self._heard_elsewhere(addr)
 
@@ -302,6 +320,13 @@ class Peer:
     def reach(self, addr, now):
         """The address was proven: send there from now on, and what had to wait first."""
         self.move_to(addr)
+        self._let_out(now)
+
+    def open(self, now):
+        """Let frames pass all sessions that there are."""
+        for session in (self.current, self.previous, self.next):
+            if session is not None:
+                session.is_open = True
         self._let_out(now)
 
     @property
@@ -365,12 +390,14 @@ class Peer:
 
     def _let_out(self, now):
         """Greet one of our own nodes, and send what was staged."""
-        session = self.session_to_send(now)
-        if session is None:
+        session = self._session(now)
+        if session is None or self.endpoint is None:
             return
         if self.is_ours and not session.is_greeted:
             session.is_greeted = True
-            self.send(self.tunnel.greeting, now, wants_answer=False)
+            self.tell(self.tunnel.greeting(), now, wants_answer=False)
+        if self.session_to_send(now) is None:
+            return
         staged, self._staged = self._staged, deque((), STAGED_MAX)
         while staged:
             self.send(staged.popleft(), now)
@@ -444,7 +471,7 @@ class Peer:
         return max(SILENCE_REKEY, 2 * self.answer_time)
 
     def _keepalive(self, now):
-        if self._owed_since is not None and self.session_to_send(now) is not None:
+        if self._owed_since is not None and self._session(now) is not None:
             self._wait_or(self._owed_since + KEEPALIVE_TIMEOUT, "keepalive", now, self._send_keepalive)
 
     def _persistent(self, now):
@@ -453,8 +480,8 @@ class Peer:
         self._arm("persistent", now + self.keepalive)
 
     def _send_keepalive(self, now):
-        if self.session_to_send(now) is not None:
-            self.send(b"", now, wants_answer=False)
+        if self._session(now) is not None and self.endpoint is not None:
+            self.tell(b"", now, wants_answer=False)
         else:
             self.initiate(now)
 

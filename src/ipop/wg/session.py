@@ -34,6 +34,7 @@ class Session:
         self.answers = 1  # how often it was sent,
         self.is_confirmed = False  # and whether it was understood
         self.is_greeted = False
+        self.is_open = False  # whether frames may pass
         self.header = TRANSPORT + suite.header
         self._remote_index = remote_index
         self._window = ReplayWindow()

@@ -52,16 +52,19 @@ class _Budget:
 
 
 class Tunnel:
-    """`crypto` is a port's; `timestamps` and `deadlines` are the node's; `greeting` opens each session with our own
-    nodes; `count(reason)` is told what is thrown away."""
+    """`crypto` is a port's; `timestamps` and `deadlines` are the node's; `count(reason)` is told what is thrown away.
 
-    def __init__(self, private_key, crypto, timestamps, deadlines, greeting, count, now):
+    `greeting()` makes the first message of each session with one of our own nodes. Where the tunnel `is_gated`, frames
+    pass such a session only after `Peer.open`."""
+
+    def __init__(self, private_key, crypto, timestamps, deadlines, greeting, is_gated, count, now):
         self.private_key = private_key
         self.public_key = crypto.dh_base(private_key)
         self.crypto = crypto
         self.timestamps = timestamps
         self.deadlines = deadlines
         self.greeting = greeting
+        self.is_gated = is_gated
         self.count = count
         self.suites = suites(crypto)
         self._by_header = {suite.header: suite for suite in self.suites.values()}

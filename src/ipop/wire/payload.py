@@ -19,11 +19,16 @@ FRAME, CONTROL = 0x01, 0x04
 HEADER = 4
 
 # kinds of control messages; those that a node doesn't know it ignores
-HELLO = 1  # the first of each session: version 1, capabilities 4, release (text)
+HELLO = 1  # the first of each session: version 1, capabilities 4, length of release 1, release (text), comparison
 PING = 2  # 8 bytes of the sender's choosing
 PONG = 3  # the same 8 bytes, back to where they came from
+COMPARE = 4  # overlay/gossip.py has these four
+ENTRIES = 5
+SEEN = 6
+PLACE = 7
 
 WIRE_VERSION = 1
+RELEASE_MAX = 32
 
 
 def write_header(mem, at, kind, n):
@@ -45,16 +50,19 @@ def control(kind, content):
     return struct.pack(">BBH", CONTROL, kind, len(content)) + content
 
 
-def hello(release):
-    """The first message of each session. No capabilities are defined yet."""
-    return control(HELLO, struct.pack(">BI", WIRE_VERSION, 0) + release.encode())
+def hello(release, comparison=b""):
+    """The first message of each session. No capabilities are defined yet; `comparison` is overlay/gossip.py's."""
+    text = release.encode()
+    return control(HELLO, struct.pack(">BIB", WIRE_VERSION, 0, len(text)) + text + comparison)
 
 
 def parse_hello(content):
-    """(version, capabilities, release)"""
-    if len(content) < 5:
+    """(version, capabilities, release, comparison)"""
+    if len(content) < 6:
         raise Rejected("bad-payload")
-    version, capabilities = struct.unpack_from(">BI", content, 0)
+    version, capabilities, n = struct.unpack_from(">BIB", content, 0)
+    if len(content) < 6 + n:
+        raise Rejected("bad-payload")
     # printable ASCII only: it goes to terminals and web pages
-    release = "".join([chr(c) for c in content[5:37] if 32 < c < 127])
-    return version, capabilities, release
+    release = "".join([chr(c) for c in content[6 : 6 + min(n, RELEASE_MAX)] if 32 < c < 127])
+    return version, capabilities, release, content[6 + n :]

@@ -1,0 +1,116 @@
+"""Where members say they are. Each signs its own statement, so that anybody may carry it: a broker, another member.
+
+    version 1 | member 32 | sequence 8 | release: length 1, text | addresses: number 1, each: length 1, "ip:port" |
+    signature 64
+
+The signature (Ed25519, by the member) covers CONTEXT, the group's key and all that stands before it. The statement with
+the highest sequence counts; sequences are timestamps that never go back (wg/timestamps.py).
+"""
+
+import struct
+from collections import namedtuple
+
+from ..errors import Rejected
+from ..wire import address
+
+VERSION = 1
+CONTEXT = b"ipop place 1"
+ADDRESSES_MAX = 16
+BUCKETS = 16
+_HEAD = ">B32sQ"
+_HEAD_SIZE = 41
+
+# `addresses` are (ip, port), the best first; `data` is the statement as it is carried
+Place = namedtuple("Place", ("member", "sequence", "release", "addresses", "data"))
+
+
+def sign(crypto, group, seed, sequence, release, addresses):
+    """A statement (bytes) by the member whose Ed25519 seed this is."""
+    texts = [address.text(addr).encode() for addr in addresses[:ADDRESSES_MAX]]
+    body = struct.pack(_HEAD, VERSION, crypto.sign_public(seed), sequence)
+    body += _string(release.encode()) + bytes([len(texts)]) + b"".join([_string(text) for text in texts])
+    return body + crypto.sign(seed, CONTEXT + group + body)
+
+
+def _string(data):
+    return bytes([len(data)]) + data
+
+
+def parse(crypto, group, data):
+    """The Place in a statement. Raises Rejected: "bad-place", or "bad-signature"."""
+    if len(data) < _HEAD_SIZE + 2 + 64:
+        raise Rejected("bad-place")
+    version, member, sequence = struct.unpack_from(_HEAD, data, 0)
+    strings, at = [], _HEAD_SIZE
+    try:
+        release, at = _read_string(data, at)
+        n = data[at]
+        at += 1
+        for _ in range(n):
+            text, at = _read_string(data, at)
+            strings.append(text)
+        addresses = [address.parse(text) for text in strings]
+        valid = version == VERSION and at == len(data) - 64 and n <= ADDRESSES_MAX
+        valid = valid and all(address.is_ip(host) for host, _ in addresses)
+    except (ValueError, IndexError):
+        valid = False
+    if not valid:
+        raise Rejected("bad-place")
+    if not crypto.verify(member, CONTEXT + group + data[:-64], data[-64:]):
+        raise Rejected("bad-signature")
+    return Place(member, sequence, release, addresses, data)
+
+
+def _read_string(data, at):
+    n = data[at]
+    if at + 1 + n > len(data) - 64:
+        raise ValueError("cut off")
+    return data[at + 1 : at + 1 + n].decode(), at + 1 + n
+
+
+class Places:
+    """The newest Place of each member. `is_member(key)` says who is one."""
+
+    def __init__(self, crypto, group, is_member):
+        self._crypto = crypto
+        self._group = group
+        self._is_member = is_member
+        self._places = {}
+        self._digest = None
+
+    def add(self, data):
+        """Whether a statement is news. Raises Rejected: what `parse` does, or "stranger"."""
+        place = parse(self._crypto, self._group, data)
+        if not self._is_member(place.member):
+            raise Rejected("stranger")
+        known = self._places.get(place.member)
+        if known is not None and known.sequence >= place.sequence:
+            return False
+        self._places[place.member] = place
+        self._digest = None
+        return True
+
+    def get(self, member):
+        """The Place of a member, or None."""
+        return self._places.get(member)
+
+    def all(self):
+        return list(self._places.values())
+
+    def forget_strangers(self):
+        """The roster has changed: drop those who are no members any more."""
+        for member in [member for member in self._places if not self._is_member(member)]:
+            del self._places[member]
+            self._digest = None
+
+    def in_bucket(self, bucket):
+        """Those whose key begins with these four bits."""
+        return [place for place in self._places.values() if place.member[0] >> 4 == bucket]
+
+    def digest(self):
+        """8 bytes that are the same where the same is known."""
+        if self._digest is None:
+            known = sorted([(place.member, place.sequence) for place in self._places.values()])
+            parts = [member + struct.pack(">Q", sequence) for member, sequence in known]
+            self._digest = self._crypto.sha256(b"".join(parts))[:8]
+        return self._digest

@@ -1,0 +1,180 @@
+"""What members tell each other inside the tunnels: the roster, and where everybody was last heard.
+
+Both are sets of statements that their authors signed, so it does not matter who brings them. A comparison is a digest
+for each of 16 parts of the roster (by the first four bits of the member's key) and one of all places. It stands in the
+first message of each session; frames pass the session only when both sides have compared rosters:
+
+    HELLO / COMPARE   digests: 16 times 8, then 8 of the places (COMPARE has 1 byte before: 1 asks for one in return)
+    ENTRIES           part 2, parts 2, then roster entries, each behind its length 2; news has part 0 of 0
+    SEEN              bucket 1, then (first 8 bytes of a member's key, sequence 8) of each place known there
+    PLACE             a member's signed statement of where it is
+
+Each side answers digests that differ with its entries of those parts. Who has all parts of the other's answer, or the
+same digests, has compared. What gets lost is asked for again twice a second.
+"""
+
+import struct
+
+from ..errors import Rejected
+from ..wire import payload
+
+BUCKETS = 16
+DIGEST = 8  # bytes
+COMPARISON = (BUCKETS + 1) * DIGEST
+ASK_AGAIN = 500  # ms
+PART = 1_100  # bytes of entries in one message
+SEEN_MAX = 64  # places listed in one message
+
+
+class Gossip:
+    """`roster` (group/roster.py) and `places` (group/places.py) are shared with whoever else changes them.
+
+    `count(reason)` is told of what is refused; `on_news()` is called after the roster or the places have changed."""
+
+    def __init__(self, roster, places, deadlines, count, on_news):
+        self._roster = roster
+        self._places = places
+        self._deadlines = deadlines
+        self._count = count
+        self._on_news = on_news
+        self._links = []  # links with one of our own nodes
+        self._waiting = {}  # link -> the parts of the other side's answer that are here, until its session is open
+        self.wake_at = None
+
+    def add_link(self, link):
+        self._links.append(link)
+
+    def remove_link(self, link):
+        self._links.remove(link)
+        self._waiting.pop(link, None)
+
+    def comparison(self):
+        """What HELLO carries: COMPARISON bytes."""
+        return b"".join(self._roster.digests()) + self._places.digest()
+
+    def handle_session(self, link, session, now):
+        """A new session with one of our own nodes: it opens when the rosters have been compared."""
+        if not session.is_open:
+            self._waiting[link] = set()
+            self._deadlines.wake(self, now + ASK_AGAIN)
+
+    def handle_hello(self, link, comparison, now):
+        self._compare(link, comparison, now)
+
+    def handle_compare(self, link, content, now):
+        self._compare(link, content[1:], now)
+        if content[:1] == b"\1":
+            self._tell(link, payload.COMPARE, b"\0" + self.comparison(), now)
+
+    def handle_entries(self, link, content, now):
+        part, parts = _unpack(">HH", content)
+        news = []
+        at = 4
+        while at < len(content):
+            (n,) = _unpack(">H", content[at : at + 2])
+            data = content[at + 2 : at + 2 + n]
+            at += 2 + n
+            try:
+                if self._roster.add(data):
+                    news.append(data)
+            except Rejected as rejected:
+                self._count(rejected.reason)
+        here = self._waiting.get(link)
+        if here is not None and parts:
+            here.add(part)
+            if len(here) >= parts:
+                self._let_pass(link, now)
+        if news:
+            self._spread(news, link, now)
+            self._on_news()
+
+    def handle_seen(self, link, content, now):
+        if not content or content[0] >= BUCKETS:
+            raise Rejected("bad-payload")
+        seen = {}
+        for at in range(1, len(content) - 15, 16):
+            key, sequence = struct.unpack_from(">8sQ", content, at)
+            seen[key] = sequence
+        for place in self._places.in_bucket(content[0]):
+            if place.sequence > seen.get(place.member[:8], -1):
+                self._tell(link, payload.PLACE, place.data, now)
+
+    def handle_place(self, link, content, now):
+        if self._places.add(content):
+            self._on_news()
+
+    def tell_entries(self, entries, now):
+        """Entries (bytes) that are new: tell all who are connected."""
+        self._spread(entries, None, now)
+
+    def tell_place(self, data, now):
+        """Our own new place: tell all who are connected."""
+        for link in self._links:
+            if link.peer.is_connected(now):
+                self._tell(link, payload.PLACE, data, now)
+
+    def handle_timeout(self, now):
+        for link in self._waiting:
+            self._tell(link, payload.COMPARE, b"\1" + self.comparison(), now)
+        if self._waiting:
+            self._deadlines.wake(self, now + ASK_AGAIN)
+
+    def _compare(self, link, comparison, now):
+        if len(comparison) < COMPARISON:
+            raise Rejected("bad-payload")
+        ours = self._roster.digests()
+        differing = [b for b in range(BUCKETS) if comparison[b * DIGEST : (b + 1) * DIGEST] != ours[b]]
+        if differing:
+            entries = [entry for bucket in differing for entry in self._roster.entries_in(bucket)]
+            self._tell_parts(link, entries, now)
+        else:
+            self._let_pass(link, now)
+        if comparison[BUCKETS * DIGEST : COMPARISON] != self._places.digest():
+            for bucket in range(BUCKETS):
+                places = self._places.in_bucket(bucket)[:SEEN_MAX]
+                seen = [struct.pack(">8sQ", place.member[:8], place.sequence) for place in places]
+                self._tell(link, payload.SEEN, bytes([bucket]) + b"".join(seen), now)
+
+    def _let_pass(self, link, now):
+        """The rosters were compared: frames may pass the sessions that there are. The next one compares again."""
+        self._waiting.pop(link, None)
+        link.peer.open(now)
+
+    def _spread(self, entries, source, now):
+        for link in list(self._links):
+            if link is not source and link.peer.is_connected(now):
+                self._tell_parts(link, entries, now, is_news=True)
+
+    def _tell_parts(self, link, entries, now, is_news=False):
+        parts = _cut(entries)
+        for i, part in enumerate(parts):
+            head = struct.pack(">HH", 0, 0) if is_news else struct.pack(">HH", i, len(parts))
+            self._tell(link, payload.ENTRIES, head + part, now)
+
+    def _tell(self, link, kind, content, now):
+        link.peer.tell(payload.control(kind, content), now, wants_answer=False)
+
+
+def _cut(entries):
+    """Pieces of up to PART bytes, each with whole entries; one empty piece when there are none."""
+    parts, part = [], b""
+    for entry in entries:
+        if part and len(part) + 2 + len(entry) > PART:
+            parts.append(part)
+            part = b""
+        part += struct.pack(">H", len(entry)) + entry
+    return parts + [part]
+
+
+def _unpack(form, content):
+    if len(content) < struct.calcsize(form):
+        raise Rejected("bad-payload")
+    return struct.unpack_from(form, content, 0)
+
+
+HANDLERS = {
+    payload.COMPARE: Gossip.handle_compare,
+    payload.ENTRIES: Gossip.handle_entries,
+    payload.SEEN: Gossip.handle_seen,
+    payload.PLACE: Gossip.handle_place,
+}
