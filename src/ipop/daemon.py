@@ -13,17 +13,15 @@ from . import VERSION, config, log, state
 from .control import Deferred, Refusal
 from .deadlines import Deadlines
 from .errors import ConfigError, UserError
+from .network import Network, new_batch
 from .node import ANSWERED, CONNECTED, MOVED, UNREACHABLE, Node
 from .ports import INTERPRETER, Poller, Resolver, Tap, Udp, clock, crypto, files, terminal
 from .server import ControlServer
 from .values import key_text
-from .wg.messages import TRANSPORT_MAX
+from .wg.timestamps import Timestamps
 from .wire import address
-from .wire.batch import Batch
 from .words import did_you_mean, quoted, why
 
-SLOTS = 32  # packets of one kind in one turn of the loop
-COLD_MAX = 64  # queued datagrams sent in one turn, so that a flood leaves room for the rest
 RESOLVE_AGAIN = 60_000  # ms between two look-ups of a name whose peer is not connected
 
 USAGE = """usage: ipopd [--config FILE] [--check] [--verbose]
@@ -46,24 +44,24 @@ class Daemon:
         self._poller = Poller()
         self._problems = {}  # topic -> text, shown by `ipop status`
         self._stopping = False
-        self._more_to_send = False
         self._apply_log_level()
         self._open = []
         try:
             handlers = {"status": self._status, "peers": self._peers, "ping": self._ping}
             self._control = self._keep(ControlServer(options.control, self._poller, clock.monotonic, handlers))
             self._udp = self._keep(Udp(options.port))
-            self._tap = self._keep(Tap(options.device, options.bridge))
+            tap = self._keep(Tap(options.device, options.bridge))
         except UserError:
             self._close()
             raise
         self._state_file = options.state_dir + "/" + state.FILE
         mark, endpoints = self._load_state()
-        self._node = Node(self._config.private_key, crypto, clock.wall(), mark, now, VERSION)
+        self._timestamps = Timestamps(clock.wall(), mark, now)
+        self._node = Node(options.private_key, crypto, self._timestamps, now, VERSION)
+        self._network = Network(self._node, tap, self._udp)
         self._keeper = state.Keeper(endpoints)
         self._save_state(now)  # before anything is sent with a timestamp
-        self._from_lan = Batch(crypto.pointer, SLOTS, TRANSPORT_MAX + 1)
-        self._from_internet = Batch(crypto.pointer, SLOTS, TRANSPORT_MAX + 1)
+        self._datagrams = new_batch()
         self._resolver = Resolver()
         self._resolve_at = None
         self._configure(now)
@@ -74,10 +72,9 @@ class Daemon:
 
     def run(self):
         """Work until a signal says stop."""
-        log.info(
-            "ipopd %s: device %s, UDP port %d, %d peers, public key %s"
-            % (VERSION, self._tap.name, self._udp.port, len(self._config.peers), key_text(self._node.public_key))
-        )
+        device, key = self._network.tap.name, key_text(self._node.public_key)
+        peers = len(self._config.peers)
+        log.info("ipopd %s: device %s, UDP port %d, %d peers, key %s" % (VERSION, device, self._udp.port, peers, key))
         try:
             while not self._stopping:
                 self._poller.wait(self._timeout())
@@ -90,7 +87,7 @@ class Daemon:
     # --- the loop
 
     def _watch(self):
-        self._poller.watch(self._tap.fileno(), self._on_tap)
+        self._poller.watch(self._network.tap.fileno(), self._on_tap)
         self._watch_udp()
         self._poller.watch(self._resolver.fileno(), self._on_resolved)
         self._poller.watch_signals({"SIGHUP": self.reload, "SIGTERM": self.stop, "SIGINT": self.stop})
@@ -100,7 +97,7 @@ class Daemon:
             self._poller.watch(udp_socket.fileno(), lambda udp_socket=udp_socket: self._on_udp(udp_socket))
 
     def _timeout(self):
-        if self._more_to_send:
+        if self._network.has_more:
             return 0
         when = self._node.poll_timeout()
         for other in (self._deadlines.poll_timeout(), self._resolve_at):
@@ -111,12 +108,12 @@ class Daemon:
     def _after_events(self, now):
         node = self._node
         if now >= node.poll_timeout():
-            node.set_clock(clock.wall(), now)
+            self._timestamps.set_clock(clock.wall(), now)
             node.handle_timeout(now)
         self._deadlines.handle_timeout(now)
         if self._resolve_at is not None and now >= self._resolve_at:
             self._resolve(now)
-        self._send_queued()
+        self._network.send_queued()
         event = node.poll_event()
         while event is not None:
             self._on_node_event(event)
@@ -125,45 +122,13 @@ class Daemon:
         self._save_state(now)
 
     def _on_tap(self):
-        batch = self._from_lan
-        batch.clear()
-        self._set_problem("tap", self._tap.receive(batch))
-        self._node.handle_frames(batch, clock.monotonic())
-        mem, start, length, addr, send = batch.mem, batch.start, batch.length, batch.addr, self._udp.send
-        for i in range(batch.count):
-            n = length[i]
-            if n:
-                at = start[i]
-                self._count(send(mem[at : at + n], addr[i]))
+        self._set_problem("tap", self._network.handle_tap(clock.monotonic()))
 
     def _on_udp(self, udp_socket):
-        batch = self._from_internet
+        batch = self._datagrams
         batch.clear()
         self._udp.receive(udp_socket, batch)
-        self._node.handle_datagrams(batch, clock.monotonic())
-        mem, start, length, send = batch.mem, batch.start, batch.length, self._tap.send
-        for i in range(batch.count):
-            n = length[i]
-            if n:
-                at = start[i]
-                self._count(send(mem[at : at + n]))
-
-    def _send_queued(self):
-        node = self._node
-        frame = node.poll_frame()
-        while frame is not None:
-            self._count(self._tap.send(frame))
-            frame = node.poll_frame()
-        for _ in range(COLD_MAX):
-            item = node.poll_transmit()
-            if item is None:
-                break
-            self._count(self._udp.send(item[0], item[1]))
-        self._more_to_send = item is not None
-
-    def _count(self, reason):
-        if reason is not None:
-            self._node.count(reason)
+        self._network.handle_datagrams(batch, 0, batch.count, clock.monotonic())
 
     # --- configuration
 
@@ -203,7 +168,7 @@ class Daemon:
             self._poller.forget(udp_socket.fileno())
         self._udp.close()
         self._open[self._open.index(self._udp)] = udp
-        self._udp = udp
+        self._udp = self._network.udp = udp
         self._watch_udp()
 
     def _needs_restart(self, new):
@@ -254,7 +219,7 @@ class Daemon:
             return 0, {}
 
     def _save_state(self, now, stopping=False):
-        text = self._keeper.poll(self._node.timestamps.mark, self._node.endpoints(), now, stopping)
+        text = self._keeper.poll(self._timestamps.mark, self._node.endpoints(), now, stopping)
         if text is None:
             return
         try:

@@ -20,7 +20,6 @@ from .overlay.gossip import Gossip
 from .overlay.paths import NONCE, Paths
 from .wg import messages
 from .wg.peer import ELSEWHERE, LOST, SESSION, SILENT
-from .wg.timestamps import Timestamps
 from .wg.tunnel import Tunnel
 from .wire import ethernet, ip, payload
 from .wire.batch import Batch
@@ -75,16 +74,16 @@ class _HostLink:
 
 
 class Node:
-    """`private_key` is 32 bytes, `crypto` a port's; `wall` (ms since 1970) is the clock at `now`, `mark` the one kept.
+    """`private_key` is 32 bytes, `crypto` a port's; `timestamps` may be shared with other nodes of one router, which
+    then have different `slot`s (0-63) and one UDP port.
 
     `release` is told to the others. A `roster` and `places` (group/) make it compare them with each peer before frames
     pass. Times are ms on a clock that never goes back."""
 
-    def __init__(self, private_key, crypto, wall, mark, now, release, roster=None, places=None):
+    def __init__(self, private_key, crypto, timestamps, now, release, slot=0, roster=None, places=None):
         self.dropped = {}
         self._release = release
         self.frames_in = self.frames_out = self.bytes_in = self.bytes_out = 0
-        self.timestamps = Timestamps(wall, mark, now)
         self._crypto = crypto
         self._deadlines = Deadlines()
         self._gossip = None
@@ -93,11 +92,12 @@ class Node:
         self._tunnel = Tunnel(
             private_key,
             crypto,
-            self.timestamps,
+            timestamps,
             self._deadlines,
             self._greeting,
             self._gossip is not None,
             self.count,
+            slot,
             now,
         )
         self._switch = Switch()
@@ -140,10 +140,6 @@ class Node:
         if link is not None and link.peer.endpoint != addr and not link.peer.is_connected(now):
             link.peer.move_to(addr)
             link.peer.initiate(now)
-
-    def set_clock(self, wall, now):
-        """What the wall clock says at `now`."""
-        self.timestamps.set_clock(wall, now)
 
     def _must_start_over(self, old, new):
         return old.preshared_key != new.preshared_key or old.suite != new.suite
@@ -266,10 +262,16 @@ class Node:
 
     # --- from the internet
 
-    def handle_datagrams(self, batch, now):
-        """Datagrams from `addr`. On return each slot is an Ethernet frame for the LAN, or has length 0."""
+    def is_for_us(self, data):
+        """Whether this node, among several at one port, is to be given a datagram (bytes)."""
+        return self._tunnel.is_for_us(data)
+
+    def handle_datagrams(self, batch, now, first=0, last=None):
+        """Datagrams from `addr`. On return each slot is an Ethernet frame for the LAN, or has length 0.
+
+        Of a batch that holds datagrams for others too, only those from `first` up to `last` are looked at."""
         length = batch.length
-        for i in range(batch.count):
+        for i in range(first, batch.count if last is None else last):
             try:
                 length[i] = self._open_datagram(batch, i, now)
             except Rejected as rejected:

@@ -10,6 +10,7 @@ from console import Lan
 from ipop import state
 from ipop.node import Node, PeerConfig
 from ipop.ports import crypto
+from ipop.wg.timestamps import Timestamps
 
 PORT = 51820
 RELEASE = "0.1.0"
@@ -71,7 +72,8 @@ class Router:
     def start(self):
         now = self._agenda.now
         mark, endpoints = state.load(self.flash) if self.flash else (0, {})
-        self.node = Node(self.private_key, self._crypto, self._wall + now, mark, now, RELEASE)
+        self.timestamps = Timestamps(self._wall + now, mark, now)
+        self.node = Node(self.private_key, self._crypto, self.timestamps, now, RELEASE)
         self._keeper = state.Keeper(endpoints)
         self._alarm = None
         self.host.open(PORT, self._from_internet)
@@ -94,7 +96,7 @@ class Router:
         """Its clock says `wall` (ms since 1970) from now on, as if it were set by hand or by NTP."""
         self._wall = wall - self._agenda.now
         if self.node is not None:
-            self.node.set_clock(wall, self._agenda.now)
+            self.timestamps.set_clock(wall, self._agenda.now)
 
     # --- what the shell does
 
@@ -123,7 +125,7 @@ class Router:
     def _pump(self):
         """Do all that the node asks for."""
         node = self.node
-        self.flash = self._keeper.poll(node.timestamps.mark, node.endpoints(), self._agenda.now) or self.flash
+        self.flash = self._keeper.poll(self.timestamps.mark, node.endpoints(), self._agenda.now) or self.flash
         datagram = node.poll_transmit()
         while datagram is not None:
             self.host.send(datagram[0], PORT, datagram[1])

@@ -16,6 +16,7 @@ from collections import namedtuple
 from ipop.lan.hosts import host_mac
 from ipop.node import Node, PeerConfig
 from ipop.ports import crypto
+from ipop.wg.timestamps import Timestamps
 from ipop.wire import ip
 
 SUITES = ("sha256", "blake2s")
@@ -106,7 +107,8 @@ class Side:
         """`wall` is what its clock says, if that isn't right."""
         now = self.net.now
         wall = self.net.wall if wall is None else wall
-        self.node = Node(self.private_key, self.net.crypto, wall, mark, now, "1.0-" + self.name)
+        self.timestamps = Timestamps(wall, mark, now)
+        self.node = Node(self.private_key, self.net.crypto, self.timestamps, now, "1.0-" + self.name)
         self.configure(self.configs)
 
     def kill(self):
@@ -114,7 +116,7 @@ class Side:
 
     def restart(self):
         """SIGKILL and a new start: only the mark outlives it."""
-        mark = self.node.timestamps.mark
+        mark = self.timestamps.mark
         self.kill()
         self.start(mark)
 

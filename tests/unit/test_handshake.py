@@ -329,7 +329,7 @@ def test_a_restart_without_a_clock_is_not_locked_out():
     """The mark on flash keeps its timestamps above those from before (see test_timestamps.py)."""
     pair = Pair().connect()
     pair.run(10 * SECOND)
-    mark = pair.a.node.timestamps.mark
+    mark = pair.a.timestamps.mark
     pair.a.kill()
     pair.a.start(mark, wall=0)
     pair.run()
@@ -344,7 +344,7 @@ def test_a_restart_without_clock_and_mark_is_locked_out_until_the_clock_is_set()
     pair.a.start(0, wall=0)
     pair.run(4 * SECOND)
     assert set(pair.b.dropped) == {"replayed-initiation"}
-    pair.a.node.set_clock(pair.wall, pair.now)
+    pair.a.timestamps.set_clock(pair.wall, pair.now)
     pair.run(6 * SECOND)
     assert pair.carries()
 

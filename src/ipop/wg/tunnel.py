@@ -26,6 +26,7 @@ BUDGETS = {"sha256": 100, "blake2s": 20}  # handshake messages that we take, per
 PER_ADDRESS = 20  # the same for one address that has shown a cookie
 ADDRESSES_MAX = 256
 TRANSMIT_MAX = 1024  # datagrams that wait to be sent; past that the newest is dropped
+SLOT_SHIFT = 24
 JITTER = 334  # ms, whitepaper section 6.1
 
 TunnelEvent = namedtuple("TunnelEvent", ("kind", "peer", "addr"))
@@ -55,9 +56,10 @@ class Tunnel:
     """`crypto` is a port's; `timestamps` and `deadlines` are the node's; `count(reason)` is told what is thrown away.
 
     `greeting()` makes the first message of each session with one of our own nodes. Where the tunnel `is_gated`, frames
-    pass such a session only after `Peer.open`."""
+    pass such a session only after `Peer.open`. Tunnels that share a UDP port have different `slot`s (0-63), which stand
+    in the indices that they give out."""
 
-    def __init__(self, private_key, crypto, timestamps, deadlines, greeting, is_gated, count, now):
+    def __init__(self, private_key, crypto, timestamps, deadlines, greeting, is_gated, count, slot, now):
         self.private_key = private_key
         self.public_key = crypto.dh_base(private_key)
         self.crypto = crypto
@@ -65,6 +67,7 @@ class Tunnel:
         self.deadlines = deadlines
         self.greeting = greeting
         self.is_gated = is_gated
+        self._slot = slot << SLOT_SHIFT
         self.count = count
         self.suites = suites(crypto)
         self._by_header = {suite.header: suite for suite in self.suites.values()}
@@ -106,6 +109,17 @@ class Tunnel:
         messages.check_size(kind, len(data))
         _HANDLERS[kind](self, suite, data, addr, now)
 
+    def is_for_us(self, data):
+        """Whether this tunnel, and not another at the same port, is meant by a datagram (bytes)."""
+        if len(data) < 12:
+            return False
+        kind, suite = data[0], self._by_header.get(data[3] << 24)
+        if kind == messages.INITIATION:
+            size = messages.SIZES[kind]
+            return suite is not None and len(data) == size and self._checkers[suite.name].is_for_us(data)
+        at = 8 if kind == messages.RESPONSE else 4
+        return struct.unpack_from("<I", data, at)[0] >> SLOT_SHIFT == self._slot >> SLOT_SHIFT
+
     def find_session(self, mem, start, n, addr, now):
         """The session of the transport message of `n` bytes (at least 8) at `start`. Raises Rejected."""
         if n < messages.TRANSPORT_MIN:
@@ -144,8 +158,8 @@ class Tunnel:
     def claim_index(self, peer):
         """A random number that isn't in use, for the other side to address us with."""
         while True:
-            # 30 bits: a small integer on every interpreter
-            index = struct.unpack("<I", self.crypto.random(4))[0] & 0x3FFFFFFF
+            # 30 bits: a small integer on every interpreter; the highest six say whose it is
+            index = self._slot | struct.unpack("<I", self.crypto.random(4))[0] & (1 << SLOT_SHIFT) - 1
             if index not in self._sessions and index not in self._calling:
                 self._calling[index] = peer
                 return index
