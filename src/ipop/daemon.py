@@ -22,6 +22,7 @@ from .wg.timestamps import Timestamps
 from .wire import address
 from .words import did_you_mean, quoted, why
 
+LOOK_AFTER_TAP = 5_000  # ms
 RESOLVE_AGAIN = 60_000  # ms between two look-ups of a name whose peer is not connected
 
 USAGE = """usage: ipopd [--config FILE] [--check] [--verbose]
@@ -64,6 +65,7 @@ class Daemon:
         self._datagrams = new_batch()
         self._resolver = Resolver()
         self._resolve_at = None
+        self._tap_at = now + LOOK_AFTER_TAP
         self._configure(now)
         for peer in self._config.peers:
             if peer.endpoint is None and peer.public_key in endpoints:
@@ -100,7 +102,7 @@ class Daemon:
         if self._network.has_more:
             return 0
         when = self._node.poll_timeout()
-        for other in (self._deadlines.poll_timeout(), self._resolve_at):
+        for other in (self._deadlines.poll_timeout(), self._resolve_at, self._tap_at):
             if other is not None and other < when:
                 when = other
         return max(when - clock.monotonic(), 0)
@@ -113,6 +115,8 @@ class Daemon:
         self._deadlines.handle_timeout(now)
         if self._resolve_at is not None and now >= self._resolve_at:
             self._resolve(now)
+        if now >= self._tap_at:
+            self._look_after_tap(now)
         self._network.send_queued()
         event = node.poll_event()
         while event is not None:
@@ -122,7 +126,24 @@ class Daemon:
         self._save_state(now)
 
     def _on_tap(self):
+        fd = self._network.tap.fileno()
         self._set_problem("tap", self._network.handle_tap(clock.monotonic()))
+        if self._network.tap.is_gone:
+            self._poller.forget(fd)
+
+    def _look_after_tap(self, now):
+        """Make a device again that was deleted, and put it back into its bridge."""
+        self._tap_at = now + LOOK_AFTER_TAP
+        tap = self._network.tap
+        try:
+            if tap.is_gone:
+                tap.open()
+                self._poller.watch(tap.fileno(), self._on_tap)
+                log.info("device %s is there again" % tap.name)
+            tap.join_bridge()
+            self._set_problem("bridge", None)
+        except UserError as error:
+            self._set_problem("bridge", error.message)
 
     def _on_udp(self, udp_socket):
         batch = self._datagrams

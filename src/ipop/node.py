@@ -26,6 +26,7 @@ from .wire.batch import Batch
 
 AGE_EVERY = 60_000  # ms between two clean-ups of the tables
 FRAMES_MAX = 64
+CANDIDATES_MAX = 8
 
 # endpoint: (ip, port) or None; preshared_key: 32 bytes or None; suite "sha256" or "blake2s" (a stock WireGuard peer);
 # allowed_ips: (packed address, prefix length) pairs, for a stock peer; keepalive in seconds, 0 is off
@@ -139,6 +140,17 @@ class Node:
         link = self._links.get(public_key)
         if link is not None and link.peer.endpoint != addr and not link.peer.is_connected(now):
             link.peer.move_to(addr)
+            link.peer.initiate(now)
+
+    def set_candidates(self, public_key, addresses, now):
+        """All addresses where one of our own nodes may be, the best first: tried unless it is connected."""
+        link = self._links.get(public_key)
+        if link is None or link.peer.candidates == addresses:
+            return
+        link.peer.candidates = addresses[:CANDIDATES_MAX]
+        if addresses and not link.peer.is_connected(now):
+            if link.peer.endpoint is None:
+                link.peer.move_to(addresses[0])
             link.peer.initiate(now)
 
     def _must_start_over(self, old, new):

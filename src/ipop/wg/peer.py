@@ -67,6 +67,7 @@ class Peer:
         self.psk = psk
         self.keepalive = 0
         self.endpoint = None
+        self.candidates = []  # addresses where it may be as well, tried while there is no session
         self.is_ours = suite.header != 0
         self.context = None  # the node's own, to find its things again
 
@@ -185,9 +186,12 @@ class Peer:
         if attempt is None or attempt.era != era or attempt.sent >= (REPEATS if self.is_ours else 1):
             attempt = self._new_attempt(now)
         attempt.sent += 1
-        if self.endpoint not in attempt.sent_to:
-            attempt.sent_to.append(self.endpoint)
-        self.tunnel.transmit(self._jar.sign(attempt.message, now), self.endpoint)
+        data = self._jar.sign(attempt.message, now)
+        is_searching = self.is_ours and not self.is_connected(now)
+        for addr in [self.endpoint] + [c for c in self.candidates if is_searching and c != self.endpoint]:
+            if addr not in attempt.sent_to:
+                attempt.sent_to.append(addr)
+            self.tunnel.transmit(data, addr)
         self._called_at = now
         if self._calling_since is None:
             self._calling_since = now

@@ -22,42 +22,63 @@ class Tap:
 
     def __init__(self, name, bridge):
         self.name = name
-        self._device = _open(name)
+        self.bridge = bridge
+        self._device = None
+        self.open()
+
+    def open(self):
+        """Open the device; to be called again when it `is_gone`. Raises UserError."""
+        self._device = _open(self.name)
         try:
-            self._fd = self._device.fileno()
-            os.set_blocking(self._fd, False)
-            _bring_up(name)
-            if bridge is not None:
-                _add_to_bridge(name, bridge)
+            os.set_blocking(self._device.fileno(), False)
+            _bring_up(self.name)
+            self.join_bridge()
         except BaseException:
-            self._device.close()
+            self.close()
             raise
 
+    @property
+    def is_gone(self):
+        """Whether somebody has deleted the device."""
+        return self._device is None
+
+    def join_bridge(self):
+        """Make sure that the device is in its bridge. Raises UserError."""
+        if self.bridge is not None:
+            _add_to_bridge(self.name, self.bridge)
+
     def fileno(self):
-        return self._fd
+        return self._device.fileno()
 
     def receive(self, batch):
         """Fill the batch with the frames that are there. Returns None, or what is wrong with the device."""
-        room, fd, readv = batch.room, self._fd, os.readv
+        room, fd, readv = batch.room, self._device.fileno(), os.readv
         try:
             while batch.count < batch.slots:
                 batch.add(readv(fd, (room[batch.count],)), None)
         except BlockingIOError:
             pass
         except OSError as error:
-            return error.strerror
+            if error.errno == errno.EBADFD:  # the kernel's word for a device that was deleted
+                self.close()
+                return "device %s was deleted: it will be made again" % self.name
+            return "device %s: %s" % (self.name, error.strerror)
         return None
 
     def send(self, frame):
         """Write one frame. Returns None, or a word for why it was lost."""
+        if self._device is None:
+            return "tap-down"
         try:
-            os.write(self._fd, frame)
+            os.write(self._device.fileno(), frame)
         except OSError as error:
             return "tap-full" if error.errno == errno.EAGAIN else "tap-down"
         return None
 
     def close(self):
-        self._device.close()
+        if self._device is not None:
+            self._device.close()
+            self._device = None
 
 
 def _open(name):
