@@ -63,7 +63,7 @@ METHODS = (
 class ControlSession:
     """One connection. `handlers` is {name: handler} for all of `methods`.
 
-    When `closing`, the connection is to be closed once `poll_bytes` has nothing more."""
+    When `closing`, nothing more is read; when `is_finished`, all that could be answered was sent."""
 
     def __init__(self, handlers, methods=METHODS):
         self.closing = False
@@ -88,6 +88,11 @@ class ControlSession:
             self._refuse(None, refusal)
             self.closing = True
 
+    @property
+    def is_finished(self):
+        """Whether the connection can be closed."""
+        return self.closing and not self._out.size and not self._pending
+
     def poll_bytes(self):
         """What is to be sent next, or None. `sent` is told how much of it went."""
         return self._out.head()
@@ -100,6 +105,7 @@ class ControlSession:
         self.closing = True
         for deferred in self._pending:
             deferred.done = True
+        self._pending = []
 
     def _handle_line(self, line, now):
         id = None
@@ -138,8 +144,7 @@ class ControlSession:
 
         def deliver(key, content):
             self._pending.remove(answer)
-            if not self.closing:
-                self._answer(id, key, content)
+            self._answer(id, key, content)
 
         self._pending.append(answer)
         answer.when_done(deliver)

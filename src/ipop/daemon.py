@@ -38,7 +38,7 @@ class Daemon:
 
     def __init__(self, path, options, verbose):
         self._path = path
-        self._config = options
+        self._config = self._opened = options  # the one in force, and the one that the devices were opened by
         self._verbose = verbose
         self._started = now = clock.monotonic()
         self._deadlines = Deadlines()
@@ -65,6 +65,7 @@ class Daemon:
         self._datagrams = new_batch()
         self._resolver = Resolver()
         self._resolve_at = None
+        self._names = {}  # public key -> (name, port), of peers that are known by name
         self._tap_at = now + LOOK_AFTER_TAP
         self._configure(now)
         for peer in self._config.peers:
@@ -177,6 +178,8 @@ class Daemon:
     def _configure(self, now):
         """Give the node its peers; those known by name start without an endpoint until the name is resolved."""
         peers = self._config.peers
+        for host, _ in self._names.values():
+            self._set_problem(host, None)
         self._names = {p.public_key: p.endpoint for p in peers if p.endpoint and not address.is_ip(p.endpoint[0])}
         self._node.configure([p._replace(endpoint=None) if p.public_key in self._names else p for p in peers], now)
         self._resolve(now)
@@ -194,14 +197,8 @@ class Daemon:
 
     def _needs_restart(self, new):
         """What of a new configuration can only be had by a restart, as a sentence, or None."""
-        old = self._config
-        changed = [
-            name
-            for name in ("device", "bridge", "control", "state_dir")
-            if getattr(old, name) != getattr(new, name)
-        ]
-        if new.private_key != self._config.private_key:
-            changed.append("private key")
+        options = ("device", "bridge", "control", "state_dir", "private_key")
+        changed = [name for name in options if getattr(self._opened, name) != getattr(new, name)]
         return "restart ipopd to change: " + ", ".join(changed) if changed else None
 
     def _apply_log_level(self):
@@ -244,7 +241,7 @@ class Daemon:
         if text is None:
             return
         try:
-            files.make_private_folder(self._config.state_dir)
+            files.make_private_folder(self._opened.state_dir)
             files.write_atomic(self._state_file, text.encode())
             self._set_problem("state", None)
         except OSError as error:
@@ -270,8 +267,8 @@ class Daemon:
         status["version"] = VERSION
         status["interpreter"] = INTERPRETER
         status["public_key"] = key_text(self._node.public_key)
-        status["device"] = self._config.device
-        status["bridge"] = self._config.bridge
+        status["device"] = self._opened.device
+        status["bridge"] = self._opened.bridge
         status["port"] = self._udp.port
         status["uptime_s"] = (now - self._started) // 1000
         status["problems"] = list(self._problems.values())

@@ -33,8 +33,7 @@ class ControlServer:
         if connection is None:
             return
         if len(self._clients) >= CLIENTS_MAX:
-            connection.close()
-            return
+            self._drop(next(iter(self._clients)))  # the oldest has had its time
         fd = connection.fileno()
         self._clients[fd] = connection, ControlSession(self._handlers)
         self._poller.watch(fd, lambda: self._serve(fd))
@@ -60,8 +59,10 @@ class ControlServer:
                 break
             session.sent(n)
             data = session.poll_bytes()
-        if session.closing and not data:
+        if session.is_finished:
             self._drop(fd)
+        elif session.closing:
+            self._poller.forget(fd)  # it will say no more; `flush` sends what is still to be answered
         else:
             self._poller.watch_writable(fd, bool(data))
 

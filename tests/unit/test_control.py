@@ -272,3 +272,16 @@ def test_a_refusal_of_the_version_or_of_no_question_ends_the_talk():
             assert error.message == "restart it"
             continue
         raise AssertionError(data)
+
+
+def test_who_asks_and_hangs_up_his_end_is_still_answered():
+    """As `printf … | nc` does."""
+    deferred = Deferred()
+    session = ControlSession({"status": None, "peers": None, "ping": lambda now, peer, timeout: deferred})
+    session.handle_bytes(b'{"v": 1, "id": 1, "method": "ping", "params": {"peer": "cabin"}}\n', 0)
+    session.handle_bytes(b"", 0)
+    assert session.closing and not session.is_finished
+    deferred.resolve({"rtt_ms": 1})
+    assert b'"rtt_ms": 1' in session.poll_bytes() and not session.is_finished
+    session.sent(len(session.poll_bytes()))
+    assert session.is_finished

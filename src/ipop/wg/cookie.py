@@ -73,6 +73,10 @@ class CookieJar:
             return message + _NO_MAC
         return message + self._suite.mac(self._cookie, message)
 
+    def expect_none(self):
+        """Our last message was answered: a cookie that comes now is late or a replay."""
+        self._last_mac1 = None
+
     def keep(self, nonce, sealed, now):
         """A cookie reply's content. Returns False, and keeps what it has, if that doesn't answer our last message."""
         if self._last_mac1 is None:

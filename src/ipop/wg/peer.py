@@ -272,6 +272,7 @@ class Peer:
             raise Rejected("bad-handshake")
         if attempt.sent == 1:  # else we can't know which one this answers
             self.answer_time = now - self._called_at
+        self._jar.expect_none()
         self._attempt = None  # its index goes over to the session
         self._end_attempt()
         session = Session(

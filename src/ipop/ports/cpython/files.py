@@ -38,11 +38,7 @@ def _write_beside(path, data, put):
         put(temporary, path)
     finally:
         _forget(temporary)
-    folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    _sync_folder(os.path.dirname(path))
 
 
 def _forget(path):
@@ -52,4 +48,41 @@ def _forget(path):
 
 def make_private_folder(path):
     """Make a folder (mode 0700) and what is missing above it, unless it is there. Raises OSError."""
-    os.makedirs(path, 0o700, exist_ok=True)
+    path = path.rstrip("/")
+    above = os.path.dirname(path)
+    if above and not os.path.isdir(above):
+        make_private_folder(above)
+    if not os.path.isdir(path):
+        os.mkdir(path, 0o700)
+        _sync_folder(above)
+
+
+def list_folder(path):
+    """The names of what is in a folder, sorted. Raises OSError."""
+    return sorted(os.listdir(path))
+
+
+def rename(old, new):
+    """Give a file or folder another name in the same folder, at once and for good. Raises OSError."""
+    os.rename(old, new)
+    _sync_folder(os.path.dirname(new))
+
+
+def remove(path):
+    """Remove a file, or a folder with the files in it. Raises OSError."""
+    if os.path.isdir(path):
+        for name in os.listdir(path):
+            os.unlink(os.path.join(path, name))
+        os.rmdir(path)
+    else:
+        os.unlink(path)
+    _sync_folder(os.path.dirname(path))
+
+
+def _sync_folder(path):
+    """Make sure that what was put into or taken out of a folder stays so after a power cut."""
+    folder = os.open(path or ".", os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -23,8 +23,9 @@ class Poller:
         self._poll.modify(fd, select.POLLIN | select.POLLOUT if wanted else select.POLLIN)
 
     def forget(self, fd):
-        self._poll.unregister(fd)
-        del self._handlers[fd]
+        """Stop watching `fd`, if it is being watched."""
+        if self._handlers.pop(fd, None) is not None:
+            self._poll.unregister(fd)
 
     def watch_signals(self, handlers):
         """{signal's name: handler}; they are called from `wait`, never in the middle of anything."""

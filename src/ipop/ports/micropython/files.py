@@ -4,8 +4,6 @@ import os
 
 from . import libc
 
-_EEXIST = 17
-
 
 def read(path):
     with open(path, "rb") as file:
@@ -25,11 +23,32 @@ def create(path, data):
 
 
 def make_private_folder(path):
-    above = path.rstrip("/").rpartition("/")[0]
+    path = path.rstrip("/")
+    above = _above(path)
     if above and not _exists(above):
         make_private_folder(above)
-    if libc.mkdir(path, 0o700) == -1 and os.errno() != _EEXIST:
-        raise OSError(os.errno())
+    if not _is_folder(path):
+        libc.checked(libc.mkdir(path, 0o700))
+        _sync_folder(above)
+
+
+def list_folder(path):
+    return sorted(os.listdir(path))
+
+
+def rename(old, new):
+    os.rename(old, new)
+    _sync_folder(_above(new))
+
+
+def remove(path):
+    if _is_folder(path):
+        for name in os.listdir(path):
+            os.unlink(path + "/" + name)
+        os.rmdir(path)
+    else:
+        os.unlink(path)
+    _sync_folder(_above(path))
 
 
 def _write_beside(path, data, put):
@@ -45,15 +64,19 @@ def _write_beside(path, data, put):
     finally:
         libc.umask(mask)
         _forget(temporary)
-    _sync_folder(path.rpartition("/")[0] or ".")
+    _sync_folder(_above(path))
 
 
 def _link(temporary, path):
     libc.checked(libc.link(temporary, path))
 
 
+def _above(path):
+    return path.rpartition("/")[0]
+
+
 def _sync_folder(path):
-    fd = libc.checked(libc.open_file(path, 0, 0))  # O_RDONLY
+    fd = libc.checked(libc.open_file(path or ".", 0, 0))  # O_RDONLY
     try:
         libc.checked(libc.fsync(fd))
     finally:
@@ -66,8 +89,15 @@ def _forget(path):
 
 
 def _exists(path):
+    return _mode(path) != 0
+
+
+def _is_folder(path):
+    return _mode(path) & 0o170000 == 0o040000
+
+
+def _mode(path):
     try:
-        os.stat(path)
-        return True
+        return os.stat(path)[0]
     except OSError:
-        return False
+        return 0
