@@ -1,0 +1,161 @@
+"""The secret under which a group's messages cross brokers, and how a new one comes to all but those who are out.
+
+It hides who says what from brokers and strangers; who may say it is told by signatures, so an old secret does no harm
+but to privacy. A secret is offered by an admin, in a statement that anybody in the group may pass on:
+
+    version 1 | epoch 8 | secret 32 | admin's key 32 | signature 64
+
+The signature (Ed25519, by the admin) covers CONTEXT, the group's key and all that stands before it. Who revokes a
+member makes the next epoch. Of two offers the higher epoch counts; of two for one epoch that of a signer who is still
+an admin, then the lower hash of the secret. There is no way back to a lower epoch: a revoked member may know its secret.
+
+An admin who is no more may have run ahead and made epochs that nobody else follows. So an offer that is refused for its
+signer is remembered (`heard`), and the next one goes beyond it. Only the owner may leap far: else an admin could use up
+all epochs there are.
+
+An offer travels inside tunnels as it is. For those who are away it waits at the brokers in a box that only the two can
+find and open: name (`slot`) and key of it come from the Diffie-Hellman value of sender and receiver.
+"""
+
+import struct
+from collections import namedtuple
+
+from ..errors import Rejected
+from .identity import wg_key
+
+VERSION = 1
+CONTEXT = b"ipop secret 1"
+KEPT = 3_600_000  # ms in which members who have not heard of a new secret yet are still understood
+KEPT_MAX = 4
+LEAP = 1 << 32  # epochs that one offer may skip, but for the owner's
+_HEAD = ">BQ32s32s"
+_HEAD_SIZE = 73
+_SIZE = 137
+_NONCE = 24
+
+# epoch: number from 1; secret, signer: 32 bytes; data: the offer as it is carried
+Offer = namedtuple("Offer", ("epoch", "secret", "signer", "data"))
+
+
+def parse(crypto, group_key, data):
+    """The Offer in some bytes, whoever signed it. Raises Rejected: "bad-secret", "bad-signature"."""
+    data = bytes(data)
+    if len(data) != _SIZE:
+        raise Rejected("bad-secret")
+    version, epoch, secret, signer = struct.unpack_from(_HEAD, data, 0)
+    if version != VERSION or epoch == 0:
+        raise Rejected("bad-secret")
+    if not crypto.verify(signer, CONTEXT + group_key + data[:_HEAD_SIZE], data[_HEAD_SIZE:]):
+        raise Rejected("bad-signature")
+    return Offer(epoch, secret, signer, data)
+
+
+class GroupSecret:
+    """`offer` (bytes) is what this node kept, or got with its invitation; without one the first `rotate` makes epoch 1.
+
+    `is_admin(key)` is the roster's. Raises Rejected for an offer that is damaged or of another group."""
+
+    def __init__(self, crypto, group_key, is_admin, offer=None):
+        self._crypto = crypto
+        self._group_key = group_key
+        self._is_admin = is_admin
+        self._offer = None if offer is None else parse(crypto, group_key, offer)
+        self._previous = []  # (Offer, when it was replaced), the latest first
+        self.heard = 0  # the highest epoch that was offered and can't be followed
+
+    @property
+    def epoch(self):
+        """0 before there is any."""
+        return self._offer.epoch if self._offer else 0
+
+    @property
+    def secret(self):
+        """32 bytes, or None before there is any."""
+        return self._offer.secret if self._offer else None
+
+    @property
+    def offer(self):
+        """The statement (bytes) to keep and to pass on to other members, or None."""
+        return self._offer.data if self._offer else None
+
+    @property
+    def is_orphaned(self):
+        """Whether an admin should rotate: who made this secret is no admin any more, or others went on without us."""
+        return self._offer is None or not self._is_admin(self._offer.signer) or self.heard > self.epoch
+
+    def secrets(self, now):
+        """[(epoch, secret)] that messages may come under: the one in use, then those that some may still be at."""
+        self._previous = [(offer, since) for offer, since in self._previous if now - since < KEPT]
+        offers = [self._offer] if self._offer else []
+        return [(offer.epoch, offer.secret) for offer in offers + [offer for offer, _ in self._previous]]
+
+    def add(self, data, now):
+        """True if an offer (bytes) is taken up, False if it is the one in use or has been overtaken. Raises Rejected:
+
+        "bad-secret", "bad-signature", "not-admin", "epoch-leap"."""
+        if self._offer is not None and bytes(data) == self._offer.data:
+            return False
+        offer = parse(self._crypto, self._group_key, data)
+        if offer.epoch > self.epoch + LEAP and offer.signer != self._group_key:
+            raise Rejected("epoch-leap")
+        if not self._is_admin(offer.signer):
+            self.heard = max(self.heard, offer.epoch)
+            raise Rejected("not-admin")
+        if not self._beats(offer):
+            return False
+        self._take(offer, now)
+        return True
+
+    def rotate(self, identity, now):
+        """A new secret for the next epoch, in use from now on: the offer (bytes) for all. `identity` is an admin's."""
+        epoch = max(self.epoch, self.heard) + 1
+        body = struct.pack(_HEAD, VERSION, epoch, self._crypto.random(32), identity.public)
+        data = body + identity.sign(CONTEXT + self._group_key + body)
+        self._take(parse(self._crypto, self._group_key, data), now)
+        return data
+
+    def box(self, identity, member):
+        """(slot, box): the offer in use as only this member's key can open it, and where it looks for it."""
+        slot, key = _pair(self._crypto, self._group_key, identity, identity.public, member)
+        nonce = self._crypto.random(_NONCE)
+        return slot, nonce + self._crypto.xseal(key, nonce, slot, self._offer.data)
+
+    def _beats(self, offer):
+        if self._offer is None or offer.epoch != self.epoch:
+            return offer.epoch > self.epoch
+        if not self._is_admin(self._offer.signer):
+            return True
+        return self._crypto.sha256(offer.secret) < self._crypto.sha256(self.secret)
+
+    def _take(self, offer, now):
+        if self._offer is not None:
+            self._previous = [(self._offer, now)] + self._previous[: KEPT_MAX - 1]
+        self._offer = offer
+
+
+def slot(crypto, group_key, identity, admin):
+    """Where the boxes from an admin to this Identity wait: 32 bytes that nobody else can make, or None for no key."""
+    pair = _pair(crypto, group_key, identity, admin, identity.public)
+    return None if pair is None else pair[0]
+
+
+def unbox(crypto, group_key, identity, admin, box):
+    """The offer (bytes) in a box from an admin's key, still to be added. Raises Rejected: "bad-box"."""
+    pair = _pair(crypto, group_key, identity, admin, identity.public)
+    data = pair and crypto.xunseal(pair[1], box[:_NONCE], pair[0], box[_NONCE:]) if len(box) > _NONCE else None
+    if not data:
+        raise Rejected("bad-box")
+    return data
+
+
+def _pair(crypto, group_key, identity, sender, receiver):
+    """(slot, key) of boxes from one member's key to another's; `identity` is either of them."""
+    wg = wg_key(crypto, receiver if sender == identity.public else sender)
+    shared = identity.dh(wg) if wg is not None else None
+    if shared is None:
+        return None
+    names = group_key + sender + receiver
+    return (
+        crypto.hmac_sha256(shared, b"ipop box slot 1" + names),
+        crypto.hmac_sha256(shared, b"ipop box key 1" + names),
+    )
