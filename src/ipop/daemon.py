@@ -36,13 +36,13 @@ USAGE = """usage: ipopd [--config FILE] [--check] [--verbose]
 class Daemon:
     """Opens everything that `options`, the Config read from `path`, names. Raises UserError, with nothing left open."""
 
-    def __init__(self, path, options, verbose):
+    def __init__(self, path, options, verbose, poller):
         self._path = path
         self._config = self._opened = options  # the one in force, and the one that the devices were opened by
         self._verbose = verbose
         self._started = now = clock.monotonic()
         self._deadlines = Deadlines()
-        self._poller = Poller()
+        self._poller = poller
         self._problems = {}  # topic -> text, shown by `ipop status`
         self._stopping = False
         self._apply_log_level()
@@ -93,7 +93,6 @@ class Daemon:
         self._poller.watch(self._network.tap.fileno(), self._on_tap)
         self._watch_udp()
         self._poller.watch(self._resolver.fileno(), self._on_resolved)
-        self._poller.watch_signals({"SIGHUP": self.reload, "SIGTERM": self.stop, "SIGINT": self.stop})
 
     def _watch_udp(self):
         for udp_socket in self._udp.sockets():
@@ -406,6 +405,13 @@ def main(argv=None):
         return 0
     if terminal.is_terminal(2):
         log.set_clock(terminal.clock_text)
+    log.set_gate(lambda: terminal.is_writable(2))
+    # first of all, so that a signal during the start is neither lost nor deadly; they are handled in `Daemon.run`
+    daemon = None
+    poller = Poller()
+    poller.watch_signals(
+        {"SIGHUP": lambda: daemon.reload(), "SIGTERM": lambda: daemon.stop(), "SIGINT": lambda: daemon.stop()}
+    )
     try:
         path, check, verbose = _arguments(argv)
         options = read_config(path)
@@ -414,7 +420,8 @@ def main(argv=None):
         elif not options.enabled:
             log.info("switched off by option 'enabled' in %s" % path)
         else:
-            Daemon(path, options, verbose).run()
+            daemon = Daemon(path, options, verbose, poller)
+            daemon.run()
     except UserError as error:
         for line in error.message.split("\n"):
             log.error(line)

@@ -54,10 +54,26 @@ def dump(mark, endpoints):
 
 def load(text):
     """(mark, {public key: address}). Raises ValueError for anything that `dump` can't have written."""
-    content = json.loads(text)
+    try:
+        content = json.loads(text)
+    except RuntimeError:
+        raise ValueError("nested too deep")
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise ValueError("not a state file of version %d" % VERSION)
     mark, where = content.get("mark"), content.get("endpoints")
     if type(mark) is not int or mark < 0 or not isinstance(where, dict):
         raise ValueError("mark or endpoints are missing")
-    return mark, {parse_key(key): address.parse(addr) for key, addr in where.items()}
+    return mark, {parse_key(key): _endpoint(text) for key, text in where.items() if not _is_local(text)}
+
+
+def _endpoint(text):
+    host, port = address.parse(text)
+    address.pack(host)
+    return host, port
+
+
+def _is_local(text):
+    """Whether an address means something only until the next start: fe80::1%eth0."""
+    if not isinstance(text, str):
+        raise ValueError("an address is a text")
+    return "%" in text

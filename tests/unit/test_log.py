@@ -66,3 +66,23 @@ def test_a_log_that_nobody_reads_stops_nothing():
 
 def test_the_real_stream():
     assert log.sys is sys
+
+
+def test_a_log_that_nobody_reads_does_not_stop_the_daemon_and_the_gap_is_told():
+    ready = [True]
+
+    def story():
+        log.set_gate(lambda: ready[0])
+        log.info("read")
+        ready[0] = False
+        log.info("lost")
+        log.warning("lost")
+        ready[0] = True
+        log.info("read again")
+        log.set_gate(None)
+
+    assert logged(story) == "read\n2 lines were lost here: nobody read them\nread again\n"
+
+
+def test_a_long_line_is_cut():
+    assert len(logged(lambda: log.info("x" * 9_999))) == log.LINE_MAX + 1

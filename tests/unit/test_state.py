@@ -16,7 +16,7 @@ def test_what_was_written_is_read():
 
 
 def test_a_damaged_file_is_refused():
-    damaged = ["", "[]", "{}", "nonsense", dump(5, HERE)[:-10]]
+    damaged = ["[" * 100_000, "", "[]", "{}", "nonsense", dump(5, HERE)[:-10]]
     for key, value in (
         ("version", 2),
         ("mark", "5"),
@@ -26,6 +26,9 @@ def test_a_damaged_file_is_refused():
         ("endpoints", []),
         ("endpoints", {"AAEC": "192.0.2.1:51820"}),
         ("endpoints", {key_text(KEY): "192.0.2.1"}),
+        ("endpoints", {key_text(KEY): "a.name:51820"}),
+        ("endpoints", {key_text(KEY): "a\0b:51820"}),
+        ("endpoints", {key_text(KEY): 5}),
     ):
         content = json.loads(dump(5, HERE))
         content[key] = value
@@ -67,3 +70,7 @@ def test_a_clean_stop_writes_what_has_changed_and_nothing_else():
 def test_a_peer_that_is_silent_today_is_not_forgotten():
     keeper = Keeper(HERE)
     assert load(keeper.poll(7, {}, 0)) == (7, HERE)
+
+
+def test_an_address_that_means_something_only_today_is_not_read_again():
+    assert load(dump(5, {KEY: ("fe80::1%eth0", 51820)})) == (5, {})

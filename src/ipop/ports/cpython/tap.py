@@ -100,8 +100,8 @@ def _open(name):
 def _why_not_opened(name, number, text):
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.ENOTTY) or not os.path.exists("/dev/net/tun"):
         return (
-            "/dev/net/tun is missing or is no TUN device: load the tun module ('modprobe tun'; on OpenWrt install kmod-tun), "
-            "or give this container the device"
+            "/dev/net/tun is missing or is no TUN device: load the tun module ('modprobe tun'; on OpenWrt install "
+            "kmod-tun), or give this container the device"
         )
     if number == errno.EBUSY:
         return "device '%s' is in use by another program: is ipopd running already?" % name

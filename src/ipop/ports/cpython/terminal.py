@@ -1,6 +1,7 @@
 """Where the command's words go."""
 
 import os
+import select
 import time
 
 
@@ -30,3 +31,10 @@ def write(fd, text):
     data = text.encode(errors="replace")
     while data:
         data = data[os.write(fd, data) :]
+
+
+def is_writable(fd):
+    """Whether a write will not have to wait."""
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    return bool(poll.poll(0))

@@ -1,6 +1,7 @@
 """Where the command's words go. As ports/cpython/terminal.py."""
 
 import os
+import select
 import sys
 import time
 
@@ -32,3 +33,10 @@ def clock_text():
 
 def write(fd, text):
     (sys.stdout if fd == 1 else sys.stderr).write(text)
+
+
+def is_writable(fd):
+    """Whether a write will not have to wait."""
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    return bool(poll.poll(0))
