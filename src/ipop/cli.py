@@ -37,9 +37,10 @@ def main(argv=None, ports=None):
     except KeyboardInterrupt:
         return INTERRUPTED
     except OSError as error:
-        if error.errno != EPIPE:
-            raise
-        return UNREAD
+        if error.errno == EPIPE:
+            return UNREAD
+        ports.terminal.write(2, f"ipop: the output can't be written: {why(error)}\n")
+        return 1
 
 
 def _run(argv, ports):

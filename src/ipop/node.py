@@ -264,6 +264,8 @@ class Node:
         return self._hosts.handle_lan_frame(kind, bytes(mem[at : at + n]), now)
 
     def _flood(self, mem, at, n, now):
+        if self._tunnel.is_busy:
+            raise Rejected("flood-limit")
         start = at - payload.HEADER
         payload.write_header(mem, start, payload.FRAME, n)
         frame = bytes(mem[start : at + n])

@@ -57,10 +57,15 @@ def parse_key(text):
     """32 bytes from 44 characters of base64. Raises ValueError."""
     if len(text) != 44:
         raise ValueError
-    key = binascii.a2b_base64(text.encode())
-    if key_text(key) != text:  # letters that don't belong there were skipped, or the last one has stray bits
+    return parse_bytes(text)
+
+
+def parse_bytes(text):
+    """Any number of bytes in base64, as `key_text` writes them. Raises ValueError."""
+    data = binascii.a2b_base64(text.encode())
+    if key_text(data) != text:  # letters that don't belong there were skipped, or the last one has stray bits
         raise ValueError
-    return key
+    return data
 
 
 def key_text(key):
@@ -92,7 +97,7 @@ def _endpoint(text):
     host, port = address.parse(text)
     if ":" in host or host.replace(".", "").isdigit():
         packed = address.pack(host)
-        if not any(packed) or ip.is_multicast(packed):
+        if not any(packed) or ip.is_multicast(packed) or packed == b"\xff\xff\xff\xff":
             raise Refused(f"{text} can't be anybody's address")
         if packed[:12] == _MAPPED:
             host = ".".join([str(byte) for byte in packed[12:]])

@@ -134,17 +134,16 @@ class Peer:
         if session is None:
             self.stage(payload, now)
         else:
-            self._transmit(session, payload, now, True, None)
+            datagram = session.seal_bytes(payload)
+            self.tunnel.transmit(datagram, self.endpoint, is_frame=True)
+            self.sent(now, len(datagram))
 
     def tell(self, payload, now, wants_answer=True, addr=None):
         """The same for what is for the node itself, which needs no open session; to `addr` or else the endpoint."""
         session = self._session(now)
         if session is None or addr is None and self.endpoint is None:
             self.stage(payload, now)
-        else:
-            self._transmit(session, payload, now, wants_answer, addr)
-
-    def _transmit(self, session, payload, now, wants_answer, addr):
+            return
         datagram = session.seal_bytes(payload)
         self.tunnel.transmit(datagram, addr or self.endpoint)
         self.sent(now, len(datagram), wants_answer)

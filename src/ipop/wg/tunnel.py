@@ -25,7 +25,7 @@ from .suites import suites
 BUDGETS = {"sha256": 100, "blake2s": 20}  # handshake messages that we take, per second
 PER_ADDRESS = 20  # the same for one address that has shown a cookie
 ADDRESSES_MAX = 256
-TRANSMIT_MAX = 1024  # datagrams that wait to be sent; past that the newest is dropped
+TRANSMIT_MAX = 1024  # datagrams of each kind that wait to be sent; past that the newest is dropped
 SLOT_SHIFT = 24
 JITTER = 334  # ms, whitepaper section 6.1
 
@@ -78,7 +78,8 @@ class Tunnel:
         self._by_endpoint = {}  # address -> Peer
         self._calling = {}  # our index -> Peer, for initiations under way
         self._sessions = {}  # our index -> Session
-        self._transmits = deque((), TRANSMIT_MAX)
+        self._transmits = deque((), TRANSMIT_MAX)  # handshakes and messages between the nodes: they go first
+        self._frames = deque((), TRANSMIT_MAX)  # floods, and what had to wait for a session
         self._events = deque((), TRANSMIT_MAX)
 
     # --- the shell's side
@@ -139,18 +140,26 @@ class Tunnel:
 
     def poll_transmit(self):
         """The next (datagram, address) to send, or None."""
-        return self._transmits.popleft() if self._transmits else None
+        if self._transmits:
+            return self._transmits.popleft()
+        return self._frames.popleft() if self._frames else None
 
     def poll_event(self):
         return self._events.popleft() if self._events else None
 
     # --- the peers' side
 
-    def transmit(self, data, addr):
-        if len(self._transmits) >= TRANSMIT_MAX:
+    def transmit(self, data, addr, is_frame=False):
+        queue = self._frames if is_frame else self._transmits
+        if len(queue) >= TRANSMIT_MAX:
             self.count("send-queue-full")
         else:
-            self._transmits.append((data, addr))
+            queue.append((data, addr))
+
+    @property
+    def is_busy(self):
+        """Whether so many frames wait that new floods should not even be sealed."""
+        return len(self._frames) >= TRANSMIT_MAX // 2
 
     def emit(self, kind, peer, addr):
         self._events.append(TunnelEvent(kind, peer, addr))

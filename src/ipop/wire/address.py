@@ -16,17 +16,19 @@ def parse(text):
         valid = ":" in host
     else:
         valid = host != "" and ":" not in host
-    if not (valid and colon and port.isdigit() and 0 < int(port) < 65536):
+    is_number = 0 < len(port) < 6 and all(c in "0123456789" for c in port)
+    if not (valid and colon and is_number and 0 < int(port) < 65536):
         raise ValueError("expected ADDRESS:PORT")
     return host, int(port)
 
 
 def is_ip(host):
     """Whether this is an address and not a name."""
-    if ":" in host:
-        return True
-    parts = host.split(".")
-    return len(parts) == 4 and all(part.isdigit() and int(part) < 256 for part in parts)
+    try:
+        pack(host)
+    except ValueError:
+        return False
+    return True
 
 
 def network(host):

@@ -128,7 +128,9 @@ def _add_to_bridge(name, bridge):
     master = "/sys/class/net/%s/master" % name
     if os.path.exists(master) and os.path.basename(os.readlink(master)) == bridge:
         return
-    if not os.path.exists("/sys/class/net/%s/bridge" % bridge):
+    if os.path.exists("/sys/class/net/%s" % bridge) and not os.path.exists("/sys/class/net/%s/bridge" % bridge):
+        raise UserError("'%s' is no bridge: name one with option 'bridge', or remove the option" % bridge)
+    if not os.path.exists("/sys/class/net/%s" % bridge):
         raise UserError(
             "bridge '%s' does not exist: make it first ('ip link add %s type bridge'), "
             "or remove option 'bridge'" % (bridge, bridge)
