@@ -1,0 +1,377 @@
+"""The router that made an invite decides who comes in by it.
+
+An invite ends when it has expired or is used up. It is kept for another 30 days, so that who comes late hears why. The
+word of a clock that can't be right ends nothing. What needs approval waits until somebody says yes or no; the invite
+may expire meanwhile.
+
+Admins who can't hear each other may give away the same slice. The roster then says who keeps it; for the other one its
+admin chooses again (`settle`).
+
+What was decided must be on flash before anybody hears of it: when `revision` has grown, keep what `saved` gives, and
+the roster; then publish.
+"""
+
+from collections import deque, namedtuple
+
+from ..errors import Rejected, UserError
+from ..values import key_text, parse_bytes, parse_key
+from . import charter, invite, who
+from .entry import ADMIN, REVOKED, member_of, signer_of
+from .identity import fingerprint
+from .invite import Invite, Request
+from .join import PENDING, REASONS, REFUSED, WELCOME, Publish
+from .roster import OWNER
+
+KEPT = 30 * 24 * 3_600_000  # ms for which an invite is remembered that has ended
+INVITES_MAX = 256
+WAITING_MAX = 64  # requests that wait for approval
+DENIED_MAX = 64  # keys of an invite
+ENTRIES_MAX = 24_000  # bytes of the roster in a welcome: brokers have limits, and the rest comes through a tunnel
+PLACES_MAX = 4_000  # bytes
+
+# What happened. `key` is the joiner's.
+Waiting = namedtuple("Waiting", ("key", "name"))  # it waits for approval
+Admitted = namedtuple("Admitted", ("key", "name", "entry"))  # entry: bytes, in the roster already
+
+
+class Issuer:
+    """This router's invites. It asks `group` for what it needs to know at the time:
+
+    identity, roster, charter (a Charter), secret (a GroupSecret), places (Places), and next_stamp(), the time in ms
+    since 1970, higher at each call. `saved` is what `saved()` gave once; raises ValueError if it can't be that.
+
+    `wall` is the wall clock in ms since 1970 in all calls."""
+
+    def __init__(self, crypto, group, saved=None):
+        self.revision = 0  # grows with every change that has to be kept
+        self._crypto = crypto
+        self._group = group
+        self._invites = {}  # topic -> _Issued
+        self._waiting = {}  # joiner's key -> _Waiter
+        self._out = deque((), 256)
+        self._events = deque((), 256)
+        if saved is not None:
+            self._load(saved)
+
+    # --- what people do
+
+    def invite(self, uses, expires_in, approve, wall):
+        """The line of a new invite. `expires_in` s, 0 for never. Raises UserError."""
+        group = self._group
+        self._forget_old(wall)
+        if not group.roster.is_admin(group.identity.public):
+            raise UserError("only an admin can invite: ask the group's owner to run 'ipop promote' for this router")
+        if len(self._invites) >= INVITES_MAX:
+            raise UserError(f"there are {INVITES_MAX} invites: the first of them have to be over for 30 days")
+        if expires_in and not invite.is_plausible(wall):
+            raise UserError("this router's clock is not set, so nothing can expire: set it, or say --expires never")
+        expires = wall // 1000 + expires_in if expires_in else 0
+        issued = _Issued(self._crypto, self._crypto.random(invite.SECRET), expires, uses, approve)
+        self._invites[issued.topic] = issued
+        self.revision += 1
+        about, keys = group.charter, (group.roster.group_key, group.identity.public)
+        return invite.encode(self._crypto, Invite(*keys, issued.secret, expires, about.name, about.brokers))
+
+    def requests(self):
+        """Those that wait for approval: [(Request, when it first asked, ms since 1970)]."""
+        return [(waiter.request, waiter.since) for waiter in self._waiting.values()]
+
+    def approve(self, wanted, wall):
+        """Let one in that waits, by its name or fingerprint, or the beginning of one. The Request; raises UserError."""
+        waiter = self._find(wanted)
+        issued = self._invites[waiter.topic]
+        word = self._standing(waiter.request) or self._admit(issued, waiter.request, wall)
+        if word != WELCOME:
+            raise UserError(REASONS[word])
+        self._answer(issued, waiter.request, word)
+        return waiter.request
+
+    def deny(self, wanted, wall):
+        """Say no to one that waits. The Request; raises UserError."""
+        waiter = self._find(wanted)
+        issued = self._invites[waiter.topic]
+        issued.denied = issued.denied[1 - DENIED_MAX :] + [waiter.request.member]
+        self._forget_waiter(waiter.request.member)
+        self._answer(issued, waiter.request, "denied")
+        return waiter.request
+
+    # --- what happens
+
+    def handle_message(self, topic, payload, wall):
+        """Raises Rejected."""
+        self._forget_old(wall)
+        issued = self._invites.get(topic)
+        if issued is None:
+            raise Rejected("join-unexpected")
+        if payload:  # else somebody has cleared it
+            request = invite.open_request(self._crypto, issued.secret, self._group.identity, payload)
+            self._answer(issued, request, self._decide(issued, request, wall))
+
+    def settle(self, wall):
+        """The roster has changed: another slice for those who have lost theirs to somebody else's choice.
+
+        To be seen to by who chose it, or the owner. Returns the new entries (bytes), in the roster already."""
+        identity, roster = self._group.identity, self._group.roster
+        entries = []
+        if not roster.is_admin(identity.public):
+            return entries
+        is_owner = identity.public == roster.group_key
+        for member in roster.members():
+            if member.slice == 0 and (is_owner or signer_of(member.entry) == identity.public):
+                slice = self._free_slice(member.key, wall)
+                try:
+                    entries += [self._sign(member.key, None, slice)] if slice else []
+                except Rejected:
+                    pass  # an admin who is up to no good has the last word on this member, until it is demoted
+        return entries
+
+    # --- what comes out
+
+    def topics(self):
+        """What to subscribe to."""
+        return set(self._invites)
+
+    def poll_publish(self):
+        """The next Publish, or None."""
+        return self._out.popleft() if self._out else None
+
+    def poll_event(self):
+        return self._events.popleft() if self._events else None
+
+    def saved(self):
+        """What has to be kept, made of what JSON has."""
+        return {
+            "invites": [issued.saved() for issued in self._invites.values()],
+            "requests": [waiter.saved() for waiter in self._waiting.values()],
+        }
+
+    # --- deciding
+
+    def _decide(self, issued, request, wall):
+        """The word for it: WELCOME, PENDING, or why it is refused. Raises Rejected when it isn't worth one."""
+        key, standing = request.member, self._standing(request)
+        if standing is not None:
+            return standing
+        if key in issued.denied:
+            return "denied"
+        if issued.left == 0:
+            return "used-up"
+        if key in self._waiting:
+            return self._wait(issued, request, self._waiting[key].since)
+        if invite.has_expired(issued.expires, wall):
+            return "expired"
+        if issued.approve:
+            return self._wait(issued, request, wall)
+        return self._admit(issued, request, wall)
+
+    def _standing(self, request):
+        """The word for who is in already, or can't be let in by us, whatever the invite says; else None."""
+        roster = self._group.roster
+        if request.group != roster.group_key:
+            return "other-group"
+        if not roster.is_admin(self._group.identity.public):
+            return "not-admin"
+        member = roster.member(request.member)
+        if member is None:
+            return None
+        self._forget_waiter(request.member)
+        return "revoked" if member.role == REVOKED else WELCOME
+
+    def _wait(self, issued, request, since):
+        known = self._waiting.get(request.member)
+        if known is None and len(self._waiting) >= WAITING_MAX:
+            raise Rejected("join-too-many")
+        if known is None or known.request != request:
+            self._waiting[request.member] = _Waiter(issued.topic, request, since)
+            self.revision += 1
+        if known is None:
+            self._events.append(Waiting(request.member, request.name))
+        return PENDING
+
+    def _admit(self, issued, request, wall):
+        if issued.left == 0:
+            return "used-up"
+        slice = self._free_slice(request.member, wall)
+        if slice is None:
+            return "full"
+        try:
+            entry = self._sign(request.member, request.name, slice)
+        except Rejected:  # all members that there can be
+            return "full"
+        self._forget_waiter(request.member)
+        issued.left -= 1
+        if issued.left == 0:
+            self._tell_those_who_wait_in_vain(issued)
+        self.revision += 1
+        self._events.append(Admitted(request.member, request.name, entry))
+        return WELCOME
+
+    def _tell_those_who_wait_in_vain(self, issued):
+        for waiter in [waiter for waiter in self._waiting.values() if waiter.topic == issued.topic]:
+            self._forget_waiter(waiter.request.member)
+            self._answer(issued, waiter.request, "used-up")
+
+    def _forget_waiter(self, key):
+        if self._waiting.pop(key, None) is not None:
+            self.revision += 1
+
+    def _free_slice(self, key, wall):
+        about = self._group.charter
+        return self._group.roster.free_slice(key, charter.slices(about), about.slice_length, wall)
+
+    def _sign(self, key, name, slice):
+        """A new entry (bytes), which is in the roster then."""
+        roster = self._group.roster
+        entry = roster.signed(self._group.identity, key, self._group.next_stamp(), name=name, slice=slice)
+        roster.add(entry)
+        return entry
+
+    # --- answering
+
+    def _answer(self, issued, request, word):
+        content = {"result": word}
+        if word == WELCOME:
+            content.update(self._welcome(request.member))
+        elif word != PENDING:
+            content = {"result": REFUSED, "reason": word}
+        payload = invite.seal_answer(self._crypto, issued.secret, self._group.identity, request, content)
+        self._out.append(Publish(invite.answer_topic(self._crypto, issued.secret, request.member), payload, False))
+
+    def _welcome(self, key):
+        group = self._group
+        places = sorted(group.places.all(), key=lambda place: self._rank(place.member, key))
+        return {
+            "charter": key_text(group.charter.data),
+            "entries": [key_text(entry) for entry in self._entries(key)],
+            "secret": key_text(group.secret.offer),
+            "places": [key_text(data) for data in _up_to(PLACES_MAX, [place.data for place in places])],
+        }
+
+    def _entries(self, key):
+        """What a new member has to know of the roster, and as much of the rest as there is room for."""
+        entries = self._group.roster.entries()
+        if sum([len(entry) for entry in entries]) <= ENTRIES_MAX:
+            return entries
+        ranked = sorted(entries, key=lambda entry: self._rank(member_of(entry), key))
+        chosen = set(_up_to(ENTRIES_MAX, ranked))
+        return [entry for entry in entries if entry in chosen]  # in their order, which `Roster.add` needs
+
+    def _rank(self, about, key):
+        """Whom a new member has to know first: itself and those who sign entries."""
+        member = self._group.roster.member(about)
+        return 0 if about == key or member is not None and member.role in (OWNER, ADMIN) else 1
+
+    # --- looking up, keeping
+
+    def _find(self, wanted):
+        if not self._waiting:
+            raise UserError("nobody waits for approval")
+        return who.find(
+            wanted,
+            [(w, w.request.name, fingerprint(self._crypto, w.request.member)) for w in self._waiting.values()],
+            "request by",
+        )
+
+    def _forget_old(self, wall):
+        """Drop the invites that ended so long ago that nobody asks for them any more."""
+        if not invite.is_plausible(wall):
+            return
+        for topic, issued in list(self._invites.items()):
+            if issued.ended is None and (issued.left == 0 or invite.has_expired(issued.expires, wall)):
+                issued.ended = wall
+                self.revision += 1
+            if issued.ended is not None and wall - issued.ended > KEPT:
+                del self._invites[topic]
+                for key in [key for key, waiter in self._waiting.items() if waiter.topic == topic]:
+                    del self._waiting[key]
+                self.revision += 1
+
+    def _load(self, saved):
+        try:
+            for each in saved["invites"]:
+                issued = _load_invite(self._crypto, each)
+                self._invites[issued.topic] = issued
+            for each in saved["requests"]:
+                waiter = _load_waiter(each)
+                if waiter.topic in self._invites:
+                    self._waiting[waiter.request.member] = waiter
+        except (KeyError, TypeError, AttributeError):
+            raise ValueError("invites or requests are missing")
+
+
+class _Issued:
+    """An invite of ours. `expires` in s since 1970, `ended` in ms, None as long as it is good or no clock was set."""
+
+    def __init__(self, crypto, secret, expires, left, approve, ended=None, denied=()):
+        self.secret = secret
+        self.topic = invite.request_topic(crypto, secret)
+        self.expires = expires
+        self.left = left
+        self.approve = approve
+        self.ended = ended
+        self.denied = list(denied)  # keys
+
+    def saved(self):
+        return {
+            "secret": key_text(self.secret),
+            "expires": self.expires,
+            "left": self.left,
+            "approve": self.approve,
+            "ended": self.ended,
+            "denied": [key_text(key) for key in self.denied],
+        }
+
+
+def _load_invite(crypto, saved):
+    return _Issued(
+        crypto,
+        parse_bytes(saved["secret"]),
+        saved["expires"],
+        saved["left"],
+        saved["approve"],
+        saved["ended"],
+        [parse_key(key) for key in saved["denied"]],
+    )
+
+
+class _Waiter:
+    """Somebody who waits for approval: what was asked on a topic, since when (ms since 1970)."""
+
+    def __init__(self, topic, request, since):
+        self.topic = topic
+        self.request = request
+        self.since = since
+
+    def saved(self):
+        request = self.request
+        return {
+            "topic": self.topic,
+            "since": self.since,
+            "group": key_text(request.group),
+            "member": key_text(request.member),
+            "name": request.name,
+            "nonce": key_text(request.nonce),
+            "release": request.release,
+        }
+
+
+def _load_waiter(saved):
+    request = Request(
+        parse_key(saved["group"]),
+        parse_key(saved["member"]),
+        saved["name"],
+        parse_bytes(saved["nonce"]),
+        saved["release"],
+    )
+    return _Waiter(saved["topic"], request, saved["since"])
+
+
+def _up_to(size, pieces):
+    """As many of the first ones as fit into so many bytes."""
+    chosen = []
+    for piece in pieces:
+        size -= len(piece)
+        if size < 0:
+            break
+        chosen.append(piece)
+    return chosen
