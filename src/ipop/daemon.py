@@ -66,6 +66,8 @@ class Daemon:
         self._resolver = Resolver()
         self._resolve_at = None
         self._names = {}  # public key -> (name, port), of peers that are known by name
+        self._asked = set()  # public keys for which the resolver has not answered yet
+        self._turns = {}  # public key -> how often its name was resolved
         self._tap_at = now + LOOK_AFTER_TAP
         self._configure(now)
         for peer in self._config.peers:
@@ -210,18 +212,22 @@ class Daemon:
         self._resolve_at = now + RESOLVE_AGAIN if self._names else None
         connected = [p["public_key"] for p in self._node.peers(now) if p["state"] == "connected"]
         for key, (host, port) in self._names.items():
-            if key not in connected:
+            if key not in connected and key not in self._asked:
+                self._asked.add(key)
                 self._resolver.ask(key, host, port)
 
     def _on_resolved(self):
         answer = self._resolver.poll()
         while answer is not None:
             key, found = answer
+            self._asked.discard(key)
             if key in self._names:
                 host = self._names[key][0]
                 self._set_problem(host, None if found else "the name %s can't be resolved" % host)
                 if found:
-                    self._node.set_endpoint(key, found[0], clock.monotonic())
+                    turn = self._turns.get(key, 0)  # who has several addresses is tried at one after the other
+                    self._turns[key] = turn + 1
+                    self._node.set_endpoint(key, found[turn % len(found)], clock.monotonic())
             answer = self._resolver.poll()
 
     # --- flash
