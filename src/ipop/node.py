@@ -37,7 +37,7 @@ PeerConfig = namedtuple(
 # what the node tells the shell; `addr` is where the peer is, `token` that of the ping that was answered
 NodeEvent = namedtuple("NodeEvent", ("kind", "name", "addr", "token"))
 CONNECTED, UNREACHABLE, MOVED, ANSWERED = "connected", "unreachable", "moved", "answered"
-NEWS = "news"  # the roster or the places have changed; it names nobody
+NEWS = "news"  # something in the group's book has changed; it names nobody
 
 
 class _NodeLink:
@@ -78,18 +78,18 @@ class Node:
     """`private_key` is 32 bytes, `crypto` a port's; `timestamps` may be shared with other nodes of one router, which
     then have different `slot`s (0-63) and one UDP port.
 
-    `release` is told to the others. A `roster` and `places` (group/) make it compare them with each peer before frames
-    pass. Times are ms on a clock that never goes back."""
+    `release` is told to the others. With a group's `book` (group/book.py) it compares rosters with each peer before
+    frames pass. Times are ms on a clock that never goes back."""
 
-    def __init__(self, private_key, crypto, timestamps, now, release, slot=0, roster=None, places=None):
+    def __init__(self, private_key, crypto, timestamps, now, release, slot=0, book=None):
         self.dropped = {}
         self._release = release
         self.frames_in = self.frames_out = self.bytes_in = self.bytes_out = 0
         self._crypto = crypto
         self._deadlines = Deadlines()
         self._gossip = None
-        if roster is not None:
-            self._gossip = Gossip(roster, places, self._deadlines, self.count, self._on_news)
+        if book is not None:
+            self._gossip = Gossip(book, self._deadlines, self.count, self._on_news)
         self._tunnel = Tunnel(
             private_key,
             crypto,
@@ -110,6 +110,11 @@ class Node:
         self._events = deque((), FRAMES_MAX)
         self._age_at = now + AGE_EVERY
         self._single = Batch(crypto.pointer, 1, messages.TRANSPORT_MAX + 1)
+
+    @property
+    def gossip(self):
+        """The Gossip, to tell the others what the shell has heard elsewhere; None outside of a group."""
+        return self._gossip
 
     @property
     def public_key(self):

@@ -1,13 +1,14 @@
-"""What members tell each other inside the tunnels: the roster, and where everybody was last heard.
+"""What members tell each other inside the tunnels: the roster, where everybody was last heard, the group's secret.
 
-Both are sets of statements that their authors signed, so it does not matter who brings them. A comparison is a digest
-for each of 16 parts of the roster (by the first four bits of the member's key) and one of all places. It stands in the
-first message of each session; frames pass the session only when both sides have compared rosters:
+All are statements that their authors signed, so it does not matter who brings them. A comparison is a digest for each
+of 16 parts of the roster (by the first four bits of the member's key), one of all places, and the secret's epoch. It
+stands in the first message of each session; frames pass the session only when both sides have compared rosters:
 
-    HELLO / COMPARE   digests: 16 times 8, then 8 of the places (COMPARE has 1 byte before: 1 asks for one in return)
+    HELLO / COMPARE   16 digests of 8, the places' digest 8, epoch 8 (COMPARE has 1 byte before: 1 asks for an answer)
     ENTRIES           part 2, parts 2, then roster entries, each behind its length 2; news has part 0 of 0
     SEEN              bucket 1, then (first 8 bytes of a member's key, sequence 8) of each place known there
-    PLACE             a member's signed statement of where it is
+    PLACE             a member's signed statement of where it is (group/places.py)
+    SECRET            an admin's signed offer of a secret (group/secret.py), to who is at an earlier epoch
 
 Each side answers digests that differ with its entries of those parts. Who has all parts of the other's answer, or the
 same digests, has compared. What gets lost is asked for again twice a second.
@@ -20,20 +21,21 @@ from ..wire import payload
 
 BUCKETS = 16
 DIGEST = 8  # bytes
-COMPARISON = (BUCKETS + 1) * DIGEST
+COMPARISON = (BUCKETS + 2) * DIGEST
 ASK_AGAIN = 500  # ms
 PART = 1_100  # bytes of entries in one message
 SEEN_MAX = 64  # places listed in one message
 
 
 class Gossip:
-    """`roster` (group/roster.py) and `places` (group/places.py) are shared with whoever else changes them.
+    """`book` is a group's (group/book.py): `roster`, `places` and `secret`, shared with whoever else changes them.
 
-    `count(reason)` is told of what is refused; `on_news()` is called after the roster or the places have changed."""
+    `count(reason)` is told of what is refused; `on_news()` is called after something in the book has changed."""
 
-    def __init__(self, roster, places, deadlines, count, on_news):
-        self._roster = roster
-        self._places = places
+    def __init__(self, book, deadlines, count, on_news):
+        self._roster = book.roster
+        self._places = book.places
+        self._secret = book.secret
         self._deadlines = deadlines
         self._count = count
         self._on_news = on_news
@@ -50,7 +52,8 @@ class Gossip:
 
     def comparison(self):
         """What HELLO carries: COMPARISON bytes."""
-        return b"".join(self._roster.digests()) + self._places.digest()
+        digests = b"".join(self._roster.digests())
+        return digests + self._places.digest() + struct.pack(">Q", self._secret.epoch)
 
     def handle_session(self, link, session, now):
         """A new session with one of our own nodes: it opens when the rosters have been compared."""
@@ -103,15 +106,24 @@ class Gossip:
         if self._places.add(content):
             self._on_news()
 
+    def handle_secret(self, link, content, now):
+        if self._secret.add(content, now):
+            self.tell_secret(now)
+            self._on_news()
+
     def tell_entries(self, entries, now):
         """Entries (bytes) that are new: tell all who are connected."""
         self._spread(entries, None, now)
 
     def tell_place(self, data, now):
         """Our own new place: tell all who are connected."""
-        for link in self._links:
-            if link.peer.is_connected(now):
-                self._tell(link, payload.PLACE, data, now)
+        for link in self._connected(now):
+            self._tell(link, payload.PLACE, data, now)
+
+    def tell_secret(self, now):
+        """There is a new secret: tell all who are connected."""
+        for link in self._connected(now):
+            self._tell(link, payload.SECRET, self._secret.offer, now)
 
     def handle_timeout(self, now):
         for link in self._waiting:
@@ -125,11 +137,15 @@ class Gossip:
         ours = self._roster.digests()
         differing = [b for b in range(BUCKETS) if comparison[b * DIGEST : (b + 1) * DIGEST] != ours[b]]
         if differing:
-            entries = [entry for bucket in differing for entry in self._roster.entries_in(bucket)]
+            entries = self._roster.entries_in(*differing)
             self._tell_parts(link, entries, now)
         else:
             self._let_pass(link, now)
-        if comparison[BUCKETS * DIGEST : COMPARISON] != self._places.digest():
+        at = BUCKETS * DIGEST
+        (epoch,) = struct.unpack_from(">Q", comparison, at + DIGEST)
+        if epoch < self._secret.epoch:
+            self._tell(link, payload.SECRET, self._secret.offer, now)
+        if comparison[at : at + DIGEST] != self._places.digest():
             for bucket in range(BUCKETS):
                 places = self._places.in_bucket(bucket)[:SEEN_MAX]
                 seen = [struct.pack(">8sQ", place.member[:8], place.sequence) for place in places]
@@ -141,9 +157,12 @@ class Gossip:
         link.peer.open(now)
 
     def _spread(self, entries, source, now):
-        for link in list(self._links):
-            if link is not source and link.peer.is_connected(now):
+        for link in self._connected(now):
+            if link is not source:
                 self._tell_parts(link, entries, now, is_news=True)
+
+    def _connected(self, now):
+        return [link for link in self._links if link.peer.is_connected(now)]
 
     def _tell_parts(self, link, entries, now, is_news=False):
         parts = _cut(entries)
@@ -177,4 +196,5 @@ HANDLERS = {
     payload.ENTRIES: Gossip.handle_entries,
     payload.SEEN: Gossip.handle_seen,
     payload.PLACE: Gossip.handle_place,
+    payload.SECRET: Gossip.handle_secret,
 }

@@ -22,10 +22,11 @@ HEADER = 4
 HELLO = 1  # the first of each session: version 1, capabilities 4, length of release 1, release (text), comparison
 PING = 2  # 8 bytes of the sender's choosing
 PONG = 3  # the same 8 bytes, back to where they came from
-COMPARE = 4  # overlay/gossip.py has these four
+COMPARE = 4  # overlay/gossip.py has these five
 ENTRIES = 5
 SEEN = 6
 PLACE = 7
+SECRET = 8
 
 WIRE_VERSION = 1
 RELEASE_MAX = 32
