@@ -17,7 +17,6 @@ from ..errors import Rejected, UserError
 from ..values import key_text, parse_bytes, parse_key
 from . import charter, invite, who
 from .entry import ADMIN, REVOKED, member_of, signer_of
-from .identity import fingerprint
 from .invite import Invite, Request
 from .join import PENDING, REASONS, REFUSED, WELCOME, Publish
 from .roster import OWNER
@@ -266,11 +265,8 @@ class Issuer:
     def _find(self, wanted):
         if not self._waiting:
             raise UserError("nobody waits for approval")
-        return who.find(
-            wanted,
-            [(w, w.request.name, fingerprint(self._crypto, w.request.member)) for w in self._waiting.values()],
-            "request by",
-        )
+        candidates = [(waiter, waiter.request.name, waiter.request.member) for waiter in self._waiting.values()]
+        return who.find(self._crypto, wanted, candidates, "request by")
 
     def _forget_old(self, wall):
         """Drop the invites that ended so long ago that nobody asks for them any more."""
