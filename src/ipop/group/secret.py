@@ -7,11 +7,12 @@ but to privacy. A secret is offered by an admin, in a statement that anybody in 
 
 The signature (Ed25519, by the admin) covers CONTEXT, the group's key and all that stands before it. Who revokes a
 member makes the next epoch. Of two offers the higher epoch counts; of two for one epoch that of a signer who is still
-an admin, then the lower hash of the secret. There is no way back to a lower epoch: a revoked member may know its secret.
+an admin, then the lower hash of the secret. There is no way back to a lower epoch: its secret may be known to somebody
+who is out.
 
-An admin who is no more may have run ahead and made epochs that nobody else follows. So an offer that is refused for its
-signer is remembered (`heard`), and the next one goes beyond it. Only the owner may leap far: else an admin could use up
-all epochs there are.
+Who is no admin any more may have run ahead, to epochs that some have taken up and others refuse. So what is refused for
+its signer is remembered (`heard`), and the next epoch goes beyond it. Only the owner may leap far: else an admin could
+use up all epochs there are.
 
 An offer travels inside tunnels as it is. For those who are away it waits at the brokers in a box that only the two can
 find and open: name (`slot`) and key of it come from the Diffie-Hellman value of sender and receiver.
@@ -99,7 +100,8 @@ class GroupSecret:
         if offer.epoch > self.epoch + LEAP and offer.signer != self._group_key:
             raise Rejected("epoch-leap")
         if not self._is_admin(offer.signer):
-            self.heard = max(self.heard, offer.epoch)
+            if offer.epoch <= self.epoch + LEAP // 2:  # so that all can follow whoever goes beyond it
+                self.heard = max(self.heard, offer.epoch)
             raise Rejected("not-admin")
         if not self._beats(offer):
             return False
