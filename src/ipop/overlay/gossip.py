@@ -123,7 +123,7 @@ class Gossip:
     def tell_secret(self, now):
         """There is a new secret: tell all who are connected."""
         for link in self._connected(now):
-            self._tell(link, payload.SECRET, self._secret.offer, now)
+            self._tell_secret(link, now)
 
     def handle_timeout(self, now):
         for link in self._waiting:
@@ -144,7 +144,7 @@ class Gossip:
         at = BUCKETS * DIGEST
         (epoch,) = struct.unpack_from(">Q", comparison, at + DIGEST)
         if epoch < self._secret.epoch:
-            self._tell(link, payload.SECRET, self._secret.offer, now)
+            self._tell_secret(link, now)
         if comparison[at : at + DIGEST] != self._places.digest():
             for bucket in range(BUCKETS):
                 places = self._places.in_bucket(bucket)[:SEEN_MAX]
@@ -169,6 +169,10 @@ class Gossip:
         for i, part in enumerate(parts):
             head = struct.pack(">HH", 0, 0) if is_news else struct.pack(">HH", i, len(parts))
             self._tell(link, payload.ENTRIES, head + part, now)
+
+    def _tell_secret(self, link, now):
+        if self._roster.by_wg_key(link.peer.public_key) is not None:  # its session outlives a revocation by a moment
+            self._tell(link, payload.SECRET, self._secret.offer, now)
 
     def _tell(self, link, kind, content, now):
         link.peer.tell(payload.control(kind, content), now, wants_answer=False)

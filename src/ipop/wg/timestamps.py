@@ -30,7 +30,12 @@ class Timestamps:
 
     def next(self, now):
         """12 bytes, higher than any before. `mark` may have moved: it must then be kept on flash."""
+        last = self.stamp(now)
+        return struct.pack(">QI", _TAI_EPOCH + last // 1000, last % 1000 * 1_000_000)
+
+    def stamp(self, now):
+        """The same as a number: ms since 1970."""
         self._last = last = max(self._last + 1, now + self._offset)
         if last > self.mark - RESERVE_AHEAD // 4:
             self.mark = max(now + self._offset + RESERVE, last + RESERVE_AHEAD)
-        return struct.pack(">QI", _TAI_EPOCH + last // 1000, last % 1000 * 1_000_000)
+        return last

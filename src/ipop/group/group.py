@@ -1,0 +1,355 @@
+"""One group as a member knows it, and what follows when any of it changes. No I/O.
+
+    the broker    handle_connected, handle_message ... -> poll_subscribe, poll_publish
+    the tunnels   the node's gossip fills `roster`, `places` and `secret`, then `handle_news`
+    people        invite, approve, rename, revoke ...
+
+Whatever has happened, `_settle` puts the rest in order: an admin replaces a secret whose maker is no admin any more,
+the owner says again what such a one had signed, lost slices are replaced, strangers are forgotten, everybody is told.
+So an action only changes the roster. `revision` differs when there is something to keep; `poll_event` says what a
+person may want to know.
+"""
+
+from collections import deque, namedtuple
+
+from ..errors import Rejected, UserError
+from ..signal.signalling import Announced, Arrived, Introduced, Signalling
+from ..values import key_text, parse_bytes
+from . import charter, places, secret
+from .entry import ADMIN, MEMBER, REVOKED
+from .identity import base32
+from .issuer import Admitted, Issuer, Waiting
+from .places import Places
+from .roster import OWNER, Roster
+from .secret import GroupSecret
+from .who import find
+
+NEWS_MAX = 8  # roster entries that an announcement carries besides our own
+ANNOUNCED_MAX = 12_000  # bytes of one, as text
+
+GroupEvent = namedtuple("GroupEvent", ("kind", "name"))
+ADMITTED, WAITING, REMOVED = "admitted", "waiting", "removed"
+
+
+class Group:
+    """`kept` is what `saved` gave, or what a Welcome has: {"charter", "entries", "secret"} and more.
+
+    `release` is what this node runs; `next_stamp()` gives the time in ms since 1970, higher at each call;
+    `count(reason)` takes note of what is thrown away. Raises Rejected for what can't be this group's."""
+
+    def __init__(self, crypto, identity, kept, release, next_stamp, count):
+        self.identity = identity
+        self._release = release
+        self.next_stamp = next_stamp
+        self._crypto = crypto
+        self._count = count
+        self.charter = charter.parse(crypto, kept["group"], kept["charter"])
+        self.roster = Roster(crypto, kept["group"])
+        for entry in kept["entries"]:
+            self.roster.add(entry)
+        self.places = Places(crypto, kept["group"], self._is_member)
+        for place in kept.get("places", ()):
+            self._hear(self.places.add, place)
+        self.secret = GroupSecret(crypto, kept["group"], self.roster.is_admin, kept["secret"])
+        self.issuer = Issuer(crypto, self, kept.get("issuer"))
+        self.signalling = Signalling(
+            crypto, identity, kept["group"], [self.secret.secret], (), self._is_member, next_stamp, count
+        )
+        self._gossip = None
+        self._boxes = {}  # topic -> the admin who may leave a new secret for us there
+        self._issuer_topics = set()
+        self._news = deque((), NEWS_MAX)  # entries (bytes) that not everybody may have heard of
+        self._addresses = []
+        self._place = None
+        self._events = deque((), 64)
+        self._seen_revision = self.roster.revision
+
+    def attach(self, gossip, now, wall):
+        """Begin: from now on the members who are connected are told what is new."""
+        self._gossip = gossip
+        self._settle(now, wall)
+
+    # --- what is so
+
+    @property
+    def revision(self):
+        """What differs when there is something to keep."""
+        return self.roster.revision, self.secret.epoch, self.issuer.revision, self.charter.serial
+
+    @property
+    def name(self):
+        return self.charter.name
+
+    @property
+    def is_member(self):
+        """Whether we are in, or have been revoked."""
+        return self._is_member(self.identity.public)
+
+    def peers(self):
+        """[(name as it is shown, WireGuard key)] of the other members; nobody's once we have been revoked."""
+        labels = self.roster.labels()
+        others = [member for member in self.roster.members() if member.key != self.identity.public]
+        return [(labels[member.key], member.wg_key) for member in others] if self.is_member else []
+
+    def candidates(self):
+        """[(WireGuard key, addresses)] of those who have said where they are."""
+        return [(self.roster.member(place.member).wg_key, place.addresses) for place in self.places.all()]
+
+    def saved(self):
+        """What has to be kept, as `kept`."""
+        return {
+            "group": self.roster.group_key,
+            "charter": self.charter.data,
+            "entries": self.roster.entries(),
+            "secret": self.secret.offer,
+            "places": [place.data for place in self.places.all()],
+            "issuer": self.issuer.saved(),
+        }
+
+    # --- what people do; each raises UserError
+
+    def find_member(self, wanted):
+        """The Member with this name or fingerprint, or the beginning of one."""
+        labels = self.roster.labels()
+        candidates = [(member, labels[member.key], member.key) for member in self.roster.members()]
+        return find(self._crypto, wanted, candidates, "member")
+
+    def rename(self, wanted, name, now, wall):
+        self._say(self.find_member(wanted).key, now, wall, name=name)
+
+    def promote(self, wanted, now, wall):
+        self._say(self.find_member(wanted).key, now, wall, role=ADMIN)
+
+    def demote(self, wanted, now, wall):
+        member = self.find_member(wanted)
+        self._say_again(member, wall)
+        self._say(member.key, now, wall, role=MEMBER)
+
+    def revoke(self, wanted, now, wall):
+        member = self.find_member(wanted)
+        self._say_again(member, wall)
+        self._say(member.key, now, wall, role=REVOKED)
+        self.secret.rotate(self.identity, now)
+        self._leave_boxes()
+        self._gossip.tell_secret(now)
+        self._settle(now, wall)
+
+    def _say_again(self, member, wall):
+        """Before an admin ceases to be one: what it signed is signed by the owner."""
+        if member.role == ADMIN and self._is_owner:
+            signed = self.roster.signed_by(member.key)
+            for entry in self.roster.say_again(self.identity, signed, self.next_stamp()):
+                self._add_own(entry)
+
+    def _say(self, key, now, wall, **change):
+        try:
+            entry = self.roster.signed(self.identity, key, self.next_stamp(), **change)
+        except Rejected as rejected:
+            raise UserError(_WHY_NOT.get(rejected.reason, rejected.reason))
+        self._add_own(entry)
+        self._settle(now, wall)
+
+    def _add_own(self, entry):
+        if self.roster.add(entry):
+            self._news.append(entry)
+
+    def set_addresses(self, addresses, now):
+        """Where this node can be reached: (ip, port), the best first."""
+        if addresses == self._addresses and self._place is not None:
+            return
+        self._addresses = addresses
+        group_key, stamp = self.roster.group_key, self.next_stamp()
+        self._place = places.sign(self._crypto, group_key, self.identity.seed, stamp, self._release, addresses)
+        self._hear(self.places.add, self._place)
+        self._gossip.tell_place(self._place, now)
+        self._announce(now)
+
+    # --- what happens
+
+    def handle_connected(self, now):
+        self.signalling.handle_connected(now)
+
+    def handle_disconnected(self, now):
+        self.signalling.handle_disconnected(now)
+
+    def handle_message(self, topic, payload, now, wall):
+        """A broker shows `payload` on `topic`."""
+        self.signalling.handle_message(topic, payload, now)
+        self._drain(now, wall)
+
+    def handle_timeout(self, now, wall):
+        self.signalling.handle_timeout(now)
+
+    def handle_news(self, now, wall):
+        """Something came through a tunnel."""
+        self._settle(now, wall)
+
+    # --- what comes out
+
+    def poll_timeout(self):
+        return self.signalling.poll_timeout()
+
+    def poll_subscribe(self):
+        return self.signalling.poll_subscribe()
+
+    def poll_publish(self):
+        return self.signalling.poll_publish()
+
+    def poll_event(self):
+        return self._events.popleft() if self._events else None
+
+    # --- how it works
+
+    @property
+    def _is_owner(self):
+        return self.identity.public == self.roster.group_key
+
+    @property
+    def _is_admin(self):
+        return self.roster.is_admin(self.identity.public)
+
+    def _is_member(self, key):
+        member = self.roster.member(key)
+        return member is not None and member.role != REVOKED
+
+    def _hear(self, add, data, *more):
+        """Whether what somebody else brought is news; what is refused is counted."""
+        try:
+            return add(data, *more)
+        except Rejected as rejected:
+            self._count(rejected.reason)
+            return False
+
+    def _drain(self, now, wall):
+        event = self.signalling.poll_event()
+        while event is not None:
+            if isinstance(event, (Announced, Introduced)):
+                self._handle_announcement(event.content, now)
+            elif isinstance(event, Arrived):
+                self._handle_arrival(event.topic, event.payload, now, wall)
+            self._settle(now, wall)
+            event = self.signalling.poll_event()
+
+    def _handle_announcement(self, content, now):
+        news = [entry for entry in _bytes_in(content, "entries") if self._hear(self.roster.add, entry)]
+        if news:
+            self._gossip.tell_entries(news, now)
+        for place in _bytes_in(content, "places"):
+            self._hear(self.places.add, place)
+
+    def _handle_arrival(self, topic, payload, now, wall):
+        if topic in self._boxes:
+            self._hear(self._open_box, payload, self._boxes[topic], now)
+        elif payload:
+            self._hear(self.issuer.handle_message, topic, payload, wall)
+
+    def _open_box(self, box, admin, now):
+        if box:
+            offer = secret.unbox(self._crypto, self.roster.group_key, self.identity, admin, box)
+            self.secret.add(offer, now)
+
+    def _settle(self, now, wall):
+        """Put in order what follows from the roster, the places, the secret and the invites."""
+        self._relay_issuer()
+        if self.roster.revision != self._seen_revision:
+            self._settle_roster(now, wall)
+        self.signalling.set_secrets([s for _, s in self.secret.secrets(now)], now)
+        self.signalling.handle_members()
+        self._listen()
+        self._announce(now)
+
+    def _settle_roster(self, now, wall):
+        orphans = self.roster.poll_orphans()
+        if self._is_owner and orphans:
+            for entry in self.roster.say_again(self.identity, orphans, self.next_stamp()):
+                self._add_own(entry)
+        for entry in self.issuer.settle(wall):
+            self._news.append(entry)
+        self.places.forget_strangers()
+        if self._is_admin and self.secret.is_orphaned:
+            self.secret.rotate(self.identity, now)
+            self._leave_boxes()
+            self._gossip.tell_secret(now)
+        self._seen_revision = self.roster.revision
+        if self._news:
+            self._gossip.tell_entries(list(self._news), now)
+        if not self.is_member:
+            self._events.append(GroupEvent(REMOVED, self.name))
+
+    def _relay_issuer(self):
+        """What the issuer says goes out by way of the signalling."""
+        event = self.issuer.poll_event()
+        while event is not None:
+            if isinstance(event, Admitted):
+                self._news.append(event.entry)
+                self._events.append(GroupEvent(ADMITTED, event.name))
+            elif isinstance(event, Waiting):
+                self._events.append(GroupEvent(WAITING, event.name))
+            event = self.issuer.poll_event()
+        message = self.issuer.poll_publish()
+        while message is not None:
+            self.signalling.publish(message.topic, message.payload, message.retain)
+            message = self.issuer.poll_publish()
+
+    def _listen(self):
+        """Subscribe to the topics on which invites are answered and new secrets wait."""
+        boxes = {}
+        for member in self.roster.members():
+            if member.role in (OWNER, ADMIN) and member.key != self.identity.public:
+                slot = secret.slot(self._crypto, self.roster.group_key, self.identity, member.key)
+                boxes[_box_topic(slot)] = member.key
+        wanted = set(boxes) | self.issuer.topics()
+        listening = set(self._boxes) | self._issuer_topics
+        for topic in listening - wanted:
+            self.signalling.unsubscribe(topic)
+        for topic in wanted - listening:
+            self.signalling.subscribe(topic)
+        self._boxes, self._issuer_topics = boxes, self.issuer.topics()
+
+    def _leave_boxes(self):
+        """The new secret waits for each member where only it can find and open it."""
+        for member in self.roster.members():
+            if member.key != self.identity.public:
+                slot, box = self.secret.box(self.identity, member.key)
+                self.signalling.publish(_box_topic(slot), box, True)
+
+    def _announce(self, now):
+        """Tell by the broker who we are, who signed that, where we are, and what is new."""
+        own = self.roster.member(self.identity.public)
+        if own is None or self._place is None:
+            return
+        signer = self.roster.member(_signer(own.entry))
+        entries = [own.entry] if signer is None or signer.key == own.key else [signer.entry, own.entry]
+        entries += [entry for entry in self._news if entry not in entries]
+        content = {"entries": [key_text(entry) for entry in entries], "places": [key_text(self._place)]}
+        self.signalling.announce(content, now)
+
+
+def _signer(entry):
+    return entry[34:66]
+
+
+def _box_topic(slot):
+    return "ipop/" + base32(slot)[:26].lower()
+
+
+def _bytes_in(content, name):
+    """The list of base64 texts under a name, as bytes; what is none is passed over."""
+    found = []
+    items = content.get(name)
+    for text in items if isinstance(items, list) else ():
+        try:
+            found.append(parse_bytes(text))
+        except (TypeError, ValueError):
+            pass
+    return found
+
+
+_WHY_NOT = {
+    "not-admin": "only an admin can do that: ask the group's owner to run 'ipop promote' for this router",
+    "not-owner": "only the group's owner can do that",
+    "owner-revoked": "the owner is the group: it can't be revoked, it can only leave",
+    "revoked": "this member was revoked, which is final: it can join again with a new invite",
+    "bad-name": "a name has 1 to 63 letters, and nothing that can't be seen",
+    "outdone": "an admin has signed this with absurd serials: the owner has to demote that admin first",
+}
