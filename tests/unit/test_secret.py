@@ -152,7 +152,7 @@ def test_a_secret_made_by_a_demoted_admin_is_left_behind():
     """Some had taken it up before they heard of the demotion; others refused it."""
     group = Group(ANN, BOB)
     early, late, bobs = group.nodes(3)
-    offer = made(ANN, 2, bytes(32))
+    offer = made(ANN, 3, bytes(32))
     assert answer(early, offer) is True
     group.admins.remove(ANN.public)
     assert answer(late, offer) == "not-admin" and answer(bobs, offer) == "not-admin"

@@ -50,7 +50,7 @@ OWNER = "owner"
 MEMBERS_MAX = 4096
 BUCKETS = 16
 CENTURY = 3_155_760_000_000  # ms
-REST = 7 * 24 * 3_600_000  # ms in which the slice of a revoked member is given to nobody else
+REST = 7 * 24 * 3_600_000  # ms in which the slice of a revoked member is not given to another
 
 # key, wg_key: 32 bytes; role: OWNER, ADMIN, MEMBER or REVOKED; slice (index) and slice_length are 0 for a member that
 # has none, be it that another keeps the slice it claims; entry: the bytes in force
@@ -273,7 +273,7 @@ class Roster:
                 raise Rejected("not-admin")
 
     def _admit(self, entry):
-        """A record for a new member. With too many of them whom the owner didn't sign has to go, the revoked last."""
+        """A record for a new member. Where there are too many, one has to go: the same one everywhere."""
         wg = wg_key(self._crypto, entry.member)
         if wg is None:
             raise Rejected("bad-key")
@@ -288,7 +288,7 @@ class Roster:
         return record
 
     def _eviction_rank(self, key):
-        """The member with the highest one has to go; the empty key for who stays whatever happens."""
+        """The highest one goes first, revocations after the others. Whom the owner has signed stays: an empty key."""
         if self._records[key].by(self.group_key) is not None:
             return (False, b"")
         return (not self._is_revoked(key), key)
@@ -375,6 +375,7 @@ class Roster:
         return sorted([data for key in keys for data in self._records[key].entries], key=self._order)
 
     def _order(self, data):
+        # By time, because what is said again of a demoted admin's has to come before the demotion.
         if signer_of(data) == self.group_key:
             return b"\0" + data[74:82] + data[66:74] + member_of(data)
         return b"\1" + member_of(data) + signer_of(data)
