@@ -14,16 +14,14 @@ from .control import Deferred, Refusal
 from .deadlines import Deadlines
 from .errors import ConfigError, UserError
 from .network import Network, new_batch
-from .node import ANSWERED, CONNECTED, MOVED, UNREACHABLE, Node
-from .ports import INTERPRETER, Poller, Resolver, Tap, Udp, clock, crypto, files, terminal
+from .node import ANSWERED, Node
+from .ports import INTERPRETER, Poller, Tap, Udp, clock, crypto, files, terminal
 from .server import ControlServer
+from .static import StaticPeers
 from .values import key_text
 from .wg.timestamps import Timestamps
 from .wire import address
 from .words import did_you_mean, quoted, why
-
-LOOK_AFTER_TAP = 5_000  # ms
-RESOLVE_AGAIN = 60_000  # ms between two look-ups of a name whose peer is not connected
 
 USAGE = """usage: ipopd [--config FILE] [--check] [--verbose]
 
@@ -59,21 +57,14 @@ class Daemon:
         mark, endpoints = self._load_state()
         self._timestamps = Timestamps(clock.wall(), mark, now)
         self._node = Node(options.private_key, crypto, self._timestamps, now, VERSION)
-        self._network = Network(self._node, tap, self._udp)
+        self._network = Network(self._node, tap, self._udp, poller, self._set_problem, self._on_node_event)
+        self._static = StaticPeers(self._node, poller, self._set_problem)
         self._keeper = state.Keeper(endpoints)
         self._save_state(now)  # before anything is sent with a timestamp
         self._datagrams = new_batch()
-        self._resolver = Resolver()
-        self._resolve_at = None
-        self._names = {}  # public key -> (name, port), of peers that are known by name
-        self._asked = set()  # public keys for which the resolver has not answered yet
-        self._turns = {}  # public key -> how often its name was resolved
-        self._tap_at = now + LOOK_AFTER_TAP
-        self._configure(now)
-        for peer in self._config.peers:
-            if peer.endpoint is None and peer.public_key in endpoints:
-                self._node.set_endpoint(peer.public_key, endpoints[peer.public_key], now)
-        self._watch()
+        self._static.configure(options.peers, now)
+        self._static.try_endpoints(endpoints, now)
+        self._watch_udp()
 
     def run(self):
         """Work until a signal says stop."""
@@ -83,7 +74,7 @@ class Daemon:
         try:
             while not self._stopping:
                 self._poller.wait(self._timeout())
-                self._after_events(clock.monotonic())
+                self._handle_turn(clock.monotonic())
         finally:
             self._save_state(clock.monotonic(), stopping=True)
             self._close()
@@ -91,61 +82,24 @@ class Daemon:
 
     # --- the loop
 
-    def _watch(self):
-        self._poller.watch(self._network.tap.fileno(), self._on_tap)
-        self._watch_udp()
-        self._poller.watch(self._resolver.fileno(), self._on_resolved)
-
-    def _watch_udp(self):
-        for udp_socket in self._udp.sockets():
-            self._poller.watch(udp_socket.fileno(), lambda udp_socket=udp_socket: self._on_udp(udp_socket))
-
     def _timeout(self):
-        if self._network.has_more:
-            return 0
-        when = self._node.poll_timeout()
-        for other in (self._deadlines.poll_timeout(), self._resolve_at, self._tap_at):
+        when = self._network.poll_timeout()
+        for other in (self._deadlines.poll_timeout(), self._static.poll_timeout()):
             if other is not None and other < when:
                 when = other
         return max(when - clock.monotonic(), 0)
 
-    def _after_events(self, now):
-        node = self._node
-        if now >= node.poll_timeout():
-            self._timestamps.set_clock(clock.wall(), now)
-            node.handle_timeout(now)
+    def _handle_turn(self, now):
+        self._timestamps.set_clock(clock.wall(), now)
         self._deadlines.handle_timeout(now)
-        if self._resolve_at is not None and now >= self._resolve_at:
-            self._resolve(now)
-        if now >= self._tap_at:
-            self._look_after_tap(now)
-        self._network.send_queued()
-        event = node.poll_event()
-        while event is not None:
-            self._on_node_event(event)
-            event = node.poll_event()
+        self._static.handle_turn(now)
+        self._network.handle_turn(now)
         self._control.flush()
         self._save_state(now)
 
-    def _on_tap(self):
-        fd = self._network.tap.fileno()
-        self._set_problem("tap", self._network.handle_tap(clock.monotonic()))
-        if self._network.tap.is_gone:
-            self._poller.forget(fd)
-
-    def _look_after_tap(self, now):
-        """Make a device again that was deleted, and put it back into its bridge."""
-        self._tap_at = now + LOOK_AFTER_TAP
-        tap = self._network.tap
-        try:
-            if tap.is_gone:
-                tap.open()
-                self._poller.watch(tap.fileno(), self._on_tap)
-                log.info("device %s is there again" % tap.name)
-            tap.join_bridge()
-            self._set_problem("bridge", None)
-        except UserError as error:
-            self._set_problem("bridge", error.message)
+    def _watch_udp(self):
+        for udp_socket in self._udp.sockets():
+            self._poller.watch(udp_socket.fileno(), lambda udp_socket=udp_socket: self._on_udp(udp_socket))
 
     def _on_udp(self, udp_socket):
         batch = self._datagrams
@@ -170,20 +124,11 @@ class Daemon:
         self._set_problem("config", self._needs_restart(new))
         self._config = new
         self._apply_log_level()
-        self._configure(clock.monotonic())
+        self._static.configure(new.peers, clock.monotonic())
         log.info("configuration applied: %d peers" % len(new.peers))
 
     def stop(self):
         self._stopping = True
-
-    def _configure(self, now):
-        """Give the node its peers; those known by name start without an endpoint until the name is resolved."""
-        peers = self._config.peers
-        for host, _ in self._names.values():
-            self._set_problem(host, None)
-        self._names = {p.public_key: p.endpoint for p in peers if p.endpoint and not address.is_ip(p.endpoint[0])}
-        self._node.configure([p._replace(endpoint=None) if p.public_key in self._names else p for p in peers], now)
-        self._resolve(now)
 
     def _rebind(self, port):
         if port == self._config.port:
@@ -204,31 +149,6 @@ class Daemon:
 
     def _apply_log_level(self):
         log.set_level("debug" if self._verbose else self._config.log_level)
-
-    # --- names
-
-    def _resolve(self, now):
-        """Look up the names of the peers that are not connected."""
-        self._resolve_at = now + RESOLVE_AGAIN if self._names else None
-        connected = [p["public_key"] for p in self._node.peers(now) if p["state"] == "connected"]
-        for key, (host, port) in self._names.items():
-            if key not in connected and key not in self._asked:
-                self._asked.add(key)
-                self._resolver.ask(key, host, port)
-
-    def _on_resolved(self):
-        answer = self._resolver.poll()
-        while answer is not None:
-            key, found = answer
-            self._asked.discard(key)
-            if key in self._names:
-                host = self._names[key][0]
-                self._set_problem(host, None if found else "the name %s can't be resolved" % host)
-                if found:
-                    turn = self._turns.get(key, 0)  # who has several addresses is tried at one after the other
-                    self._turns[key] = turn + 1
-                    self._node.set_endpoint(key, found[turn % len(found)], clock.monotonic())
-            answer = self._resolver.poll()
 
     # --- flash
 
@@ -254,11 +174,9 @@ class Daemon:
 
     # --- what people and programs see
 
-    def _on_node_event(self, event):
+    def _on_node_event(self, event, now):
         if event.kind == ANSWERED:
             event.token.answered(event)
-        elif event.kind in _SAYINGS:
-            log.info(_SAYINGS[event.kind] % (event.name, address.text(event.addr)))
 
     def _set_problem(self, topic, text):
         if text is None:
@@ -356,12 +274,6 @@ def _shown(peer):
 def _seconds(ms):
     return None if ms is None else ms / 1000
 
-
-_SAYINGS = {
-    CONNECTED: "%s: connected, at %s",
-    UNREACHABLE: "%s: no answer from %s for 90 s; still trying when there is something to send",
-    MOVED: "%s: moved to %s",
-}
 
 _WHY_NO_PING = {
     "no-such-peer": "%s was removed",

@@ -1,11 +1,16 @@
 """One node and its TAP device: how packets get from the one to the other and out, a batch at a time."""
 
-from .ports import crypto
+from . import log
+from .errors import UserError
+from .node import CONNECTED, MOVED, UNREACHABLE
+from .ports import clock, crypto
 from .wg.messages import TRANSPORT_MAX
+from .wire import address
 from .wire.batch import Batch
 
 SLOTS = 32  # packets of one kind in one turn of the loop
 COLD_MAX = 64  # queued datagrams sent in one turn, so that a flood leaves room for the rest
+LOOK_AFTER_TAP = 5_000  # ms
 
 
 def new_batch():
@@ -14,28 +19,61 @@ def new_batch():
 
 
 class Network:
-    """`udp` is the daemon's sockets, which may be exchanged at any time."""
+    """`udp` is the daemon's sockets, which may be exchanged at any time.
 
-    def __init__(self, node, tap, udp):
+    `set_problem(topic, text)` shows what is wrong; NodeEvents that are no mere news go to `on_event(event, now)`."""
+
+    def __init__(self, node, tap, udp, poller, set_problem, on_event):
         self.node = node
         self.tap = tap
         self.udp = udp
-        self.has_more = False  # whether `send_queued` left something for the next turn
+        self._poller = poller
+        self._set_problem = set_problem
+        self._on_event = on_event
         self._frames = new_batch()
+        self._has_more = False  # whether queued datagrams were left for the next turn
+        self._tap_at = clock.monotonic() + LOOK_AFTER_TAP
+        poller.watch(tap.fileno(), self._on_tap)
 
-    def handle_tap(self, now):
-        """The TAP can be read. Returns None, or what is wrong with it."""
+    def close(self):
+        if not self.tap.is_gone:
+            self._poller.forget(self.tap.fileno())
+        self.tap.close()
+
+    def poll_timeout(self):
+        """When `handle_turn` has to be called next (ms); 0 for at once."""
+        return 0 if self._has_more else min(self.node.poll_timeout(), self._tap_at)
+
+    def handle_turn(self, now):
+        """What is to be done in each turn of the loop: what the time brings, and what is queued."""
+        if now >= self.node.poll_timeout():
+            self.node.handle_timeout(now)
+        if now >= self._tap_at:
+            self._look_after_tap(now)
+        event = self.node.poll_event()
+        while event is not None:
+            if event.kind in _SAYINGS:
+                log.info(_SAYINGS[event.kind] % (event.name, address.text(event.addr)))
+            else:
+                self._on_event(event, now)
+            event = self.node.poll_event()
+        self._send_queued()
+
+    def _on_tap(self):
+        """The TAP can be read, or has been deleted."""
+        fd = self.tap.fileno()
         batch = self._frames
         batch.clear()
-        problem = self.tap.receive(batch)
-        self.node.handle_frames(batch, now)
+        self._set_problem(self.tap.name, self.tap.receive(batch))
+        self.node.handle_frames(batch, clock.monotonic())
         mem, start, length, addr, send = batch.mem, batch.start, batch.length, batch.addr, self.udp.send
         for i in range(batch.count):
             n = length[i]
             if n:
                 at = start[i]
                 self._count(send(mem[at : at + n], addr[i]))
-        return problem
+        if self.tap.is_gone:
+            self._poller.forget(fd)
 
     def handle_datagrams(self, batch, first, last, now):
         """The datagrams from `first` up to `last` of a batch are for this node."""
@@ -47,7 +85,21 @@ class Network:
                 at = start[i]
                 self._count(send(mem[at : at + n]))
 
-    def send_queued(self):
+    def _look_after_tap(self, now):
+        """Make a device again that was deleted, and put it back into its bridge."""
+        self._tap_at = now + LOOK_AFTER_TAP
+        topic = self.tap.name + " in its bridge"
+        try:
+            if self.tap.is_gone:
+                self.tap.open()
+                self._poller.watch(self.tap.fileno(), self._on_tap)
+                log.info("device %s is there again" % self.tap.name)
+            self.tap.join_bridge()
+            self._set_problem(topic, None)
+        except UserError as error:
+            self._set_problem(topic, error.message)
+
+    def _send_queued(self):
         """Send what is rare: handshakes, floods, ARP answers."""
         frame = self.node.poll_frame()
         while frame is not None:
@@ -58,8 +110,15 @@ class Network:
             if item is None:
                 break
             self._count(self.udp.send(item[0], item[1]))
-        self.has_more = item is not None
+        self._has_more = item is not None
 
     def _count(self, reason):
         if reason is not None:
             self.node.count(reason)
+
+
+_SAYINGS = {
+    CONNECTED: "%s: connected, at %s",
+    UNREACHABLE: "%s: no answer from %s for 90 s; still trying when there is something to send",
+    MOVED: "%s: moved to %s",
+}
