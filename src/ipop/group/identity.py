@@ -55,17 +55,12 @@ def wg_key(crypto, public):
 
 def fingerprint(crypto, public):
     """A key as people compare it: "7QK2-M4TF-A9XC-PW3D"."""
-    return _blocks(base32(crypto.sha256(_CONTEXT + public)[:10]))
+    return blocks(base32(crypto.sha256(_CONTEXT + public)[:10]))
 
 
 def read_fingerprint(text):
-    """A fingerprint as somebody typed it, the way `fingerprint` writes it; None when it can't be one.
-
-    Lower case, spaces, missing dashes and O for 0, I or L for 1 are forgiven."""
-    letters = text.upper().replace("-", "").replace(" ", "").replace("O", "0").replace("I", "1").replace("L", "1")
-    if len(letters) != _BLOCK * _BLOCKS or letters.strip(_ALPHABET):
-        return None
-    return _blocks(letters)
+    """A fingerprint as somebody typed it, the way `fingerprint` writes it; None when it can't be one."""
+    return read_blocks(text, _BLOCKS)
 
 
 def is_same_fingerprint(a, b):
@@ -88,5 +83,17 @@ def base32(data):
     return "".join(letters)
 
 
-def _blocks(letters):
+def blocks(letters):
+    """Letters for people: "7QK2-M4TF"."""
     return "-".join([letters[i : i + _BLOCK] for i in range(0, len(letters), _BLOCK)])
+
+
+def read_blocks(text, n):
+    """What somebody typed who was shown `n` blocks, the way `blocks` writes it; None when it can't be that."""
+    found = typed_letters(text)
+    return None if len(found) != _BLOCK * n or found.strip(_ALPHABET) else blocks(found)
+
+
+def typed_letters(text):
+    """Lower case, spaces, missing dashes and O for 0, I or L for 1 are forgiven."""
+    return text.upper().replace("-", "").replace(" ", "").replace("O", "0").replace("I", "1").replace("L", "1")

@@ -256,9 +256,11 @@ class Issuer:
         return [entry for entry in entries if entry in chosen]  # in their order, which `Roster.add` needs
 
     def _rank(self, about, key):
-        """Whom a new member has to know first: itself and those who sign entries."""
+        """Whom a new member has to know first: itself, us, then the others who sign entries."""
+        if about in (key, self._group.identity.public):
+            return 0
         member = self._group.roster.member(about)
-        return 0 if about == key or member is not None and member.role in (OWNER, ADMIN) else 1
+        return 1 if member is not None and member.role in (OWNER, ADMIN) else 2
 
     # --- looking up, keeping
 

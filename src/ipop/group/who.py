@@ -2,7 +2,7 @@
 
 from ..errors import UserError
 from ..words import did_you_mean, quoted
-from .identity import fingerprint, is_same_fingerprint
+from .identity import fingerprint, is_same_fingerprint, typed_letters
 
 BLOCK = 4  # letters of a fingerprint that are enough, if they are one key's alone
 
@@ -26,6 +26,6 @@ def _is_it(wanted, name, digits):
 
 
 def _begins(wanted, name, digits):
-    letters = wanted.upper().replace("-", "")
+    letters = typed_letters(wanted)
     by_key = len(letters) >= BLOCK and digits.replace("-", "").startswith(letters)
     return by_key or bool(wanted) and name.lower().startswith(wanted.lower())
