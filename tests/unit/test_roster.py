@@ -630,6 +630,23 @@ def test_what_is_held_is_added_in_one_pass_elsewhere():
     assert place.roster.entries_in(*range(16)) == place.roster.entries()
 
 
+def test_revocations_are_the_same_where_the_same_keys_are_revoked():
+    here = group(ANN, BOB)
+    here.says(HOME, DEN, name="den")
+    there = copy(here)
+    none = here.roster.revocations()
+    assert none[0] == 0 and len(none[1]) == 8
+    here.says(ANN, DEN, role=REVOKED)
+    there.says(BOB, DEN, role=REVOKED)
+    assert here.roster.revocations() == there.roster.revocations() != none
+    here.says(ANN, EVE, name="eve")
+    assert here.roster.revocations()[0] == 1
+    here.says(ANN, EVE, role=REVOKED)
+    assert here.roster.revocations()[0] == 2
+    merge(here, there)
+    assert here.roster.revocations() == there.roster.revocations()
+
+
 def test_the_revision_grows_with_changes_alone():
     place = group(ANN)
     data = raw(ANN, DEN, name="den")

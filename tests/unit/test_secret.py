@@ -5,7 +5,8 @@ from pair import Dice
 from ipop.errors import Rejected
 from ipop.group import secret
 from ipop.group.identity import Identity
-from ipop.group.secret import KEPT, LEAP, GroupSecret
+from ipop.group.roster import Roster
+from ipop.group.secret import KEPT, LEAP, PATIENCE, GroupSecret
 from ipop.ports import crypto
 
 
@@ -20,13 +21,14 @@ class Group:
     """Who is an admin, and what each node has for a secret."""
 
     def __init__(self, *admins):
+        self.revoked = (0, bytes(8))
         self.admins = {HOME.public}
         self.admins.update([admin.public for admin in admins])
         self.start = self.node()
         self.start.rotate(HOME, 0)
 
     def node(self, offer=None):
-        return GroupSecret(crypto, HOME.public, lambda key: key in self.admins, offer)
+        return GroupSecret(crypto, HOME.public, lambda key: key in self.admins, offer, lambda: self.revoked)
 
     def nodes(self, count):
         """Nodes that have the group's first secret."""
@@ -42,7 +44,7 @@ def answer(node, offer, now=0):
 
 def made(signer, epoch, content, group_key=HOME.public, version=1):
     """An offer that no honest node would make."""
-    body = bytes([version]) + epoch.to_bytes(8, "big") + content + signer.public
+    body = bytes([version]) + epoch.to_bytes(8, "big") + bytes(12) + content + signer.public
     return body + signer.sign(secret.CONTEXT + group_key + body)
 
 
@@ -91,7 +93,7 @@ def test_of_two_for_one_epoch_the_lower_hash_counts():
     won = answer(a, offers[1])
     assert answer(b, offers[0]) is (not won) and answer(c, offers[1]) is won
     assert a.secret == b.secret == c.secret
-    assert crypto.sha256(a.secret) == min([crypto.sha256(offer[9:41]) for offer in offers])
+    assert crypto.sha256(a.secret) == min([crypto.sha256(offer[21:53]) for offer in offers])
 
 
 def test_there_is_no_way_back():
@@ -183,6 +185,108 @@ def test_lies_about_far_epochs_lead_nobody_away_from_the_rest():
     assert answer(b, a.rotate(ANN, 0)) is True
 
 
+# --- who is out
+
+
+def rosters(*members):
+    """A roster for each of two nodes, who know the same."""
+    pair = Roster(crypto, HOME.public), Roster(crypto, HOME.public)
+    for n, (someone, role) in enumerate(members):
+        data = pair[0].signed(HOME, someone.public, 1 + n, name="m", role=role)
+        assert pair[0].add(data) and pair[1].add(data)
+    return pair
+
+
+def secret_for(roster, offer=None):
+    return GroupSecret(crypto, HOME.public, roster.is_admin, offer, roster.revocations)
+
+
+def revoke(roster, admin, someone):
+    roster.add(roster.signed(admin, someone.public, 100, role="revoked"))
+
+
+def compare(a, b):
+    for data in a.entries():
+        b.add(data)
+    for data in b.entries():
+        a.add(data)
+
+
+def test_who_has_not_heard_of_a_revocation_does_not_take_up_the_new_secret():
+    """It would pass it on to the one who was revoked."""
+    anns, bobs = rosters((ANN, "admin"), (BOB, "member"), (EVE, "member"))
+    a = secret_for(anns)
+    a.rotate(HOME, 0)
+    b = secret_for(bobs, a.offer)
+    revoke(anns, ANN, EVE)
+    assert a.is_orphaned and not b.is_orphaned
+    new = a.rotate(ANN, 0)
+    assert answer(b, new) == "early" and b.epoch == 1 and not b.is_orphaned
+    assert b.handle_roster(0) is False and b.epoch == 1
+    compare(anns, bobs)
+    assert b.handle_roster(0) is True and b.secret == a.secret
+    assert b.handle_roster(0) is False
+    assert not a.is_orphaned and not b.is_orphaned
+
+
+def test_an_offer_that_came_too_early_is_forgotten_with_its_admin():
+    anns, bobs = rosters((ANN, "admin"), (BOB, "member"), (EVE, "member"))
+    a = secret_for(anns)
+    a.rotate(HOME, 0)
+    b = secret_for(bobs, a.offer)
+    revoke(anns, ANN, EVE)
+    assert answer(b, a.rotate(ANN, 0)) == "early"
+    bobs.add(bobs.signed(HOME, ANN.public, 100, role="member"))
+    assert b.handle_roster(0) is False and b.epoch == 1
+
+
+def test_two_halves_that_each_revoked_somebody_make_a_third_secret():
+    """The secret of each half is known to the one whom the other revoked."""
+    anns, bobs = rosters((ANN, "admin"), (BOB, "admin"), (DEN, "member"), (EVE, "member"))
+    a = secret_for(anns)
+    a.rotate(HOME, 0)
+    b = secret_for(bobs, a.offer)
+    revoke(anns, ANN, DEN)
+    revoke(bobs, BOB, EVE)
+    a.rotate(ANN, 0)
+    b.rotate(BOB, 0)
+    assert answer(a, b.offer) in ("early", False) and answer(b, a.offer) in ("early", False)
+    compare(anns, bobs)
+    assert a.is_orphaned and b.is_orphaned
+    answer(a, b.offer)
+    answer(b, a.offer)
+    assert a.secret == b.secret and a.is_orphaned  # meanwhile they understand each other
+    third = a.rotate(ANN, 0)
+    assert answer(b, third) is True
+    assert not a.is_orphaned and not b.is_orphaned
+
+
+def test_other_admins_step_in_when_the_one_who_revoked_somebody_does_not_rotate():
+    anns, bobs = rosters((ANN, "admin"), (BOB, "admin"), (EVE, "member"))
+    a = secret_for(anns)
+    a.rotate(HOME, 0)
+    b = secret_for(bobs, a.offer)
+    revoke(anns, ANN, EVE)
+    compare(anns, bobs)
+    assert b.is_orphaned and not b.wants_rotation(5_000)
+    assert not b.wants_rotation(4_999 + PATIENCE)
+    assert b.wants_rotation(5_000 + PATIENCE)
+    answer(b, a.rotate(ANN, 0))
+    assert not b.wants_rotation(6_000 + PATIENCE)
+
+
+def test_nodes_with_the_same_offer_see_it_by_a_digest():
+    a, b = Group(ANN, BOB).nodes(2)
+    assert a.digest == b.digest and len(a.digest) == 8
+    a.rotate(ANN, 0)
+    b.rotate(BOB, 0)
+    assert a.epoch == b.epoch and a.digest != b.digest
+    answer(a, b.offer)
+    answer(b, a.offer)
+    assert a.digest == b.digest
+    assert Group().node().digest == bytes(8)
+
+
 # --- boxes
 
 
@@ -267,4 +371,4 @@ def test_in_the_end_all_have_the_same_secret_and_it_is_an_admins():
             if nodes[0].is_orphaned:
                 nodes[0].rotate(HOME, 0)
         assert len({node.offer for node in nodes}) == 1
-        assert nodes[0].offer[41:73] in group.admins
+        assert nodes[0].offer[53:85] in group.admins

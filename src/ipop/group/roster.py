@@ -124,6 +124,11 @@ class Roster:
         """Members that are none any more, in the order of their keys."""
         return [self._view(key) for key in sorted(self._records) if self._is_revoked(key)]
 
+    def revocations(self):
+        """(number, 8 bytes that are the same where the same keys are revoked)"""
+        revoked = sorted([key for key in self._records if self._is_revoked(key)])
+        return len(revoked), self._crypto.sha256(b"".join(revoked))[:8]
+
     def member(self, key):
         """The Member with this key, revoked or not, or None."""
         return self._view(key) if key in self._records else None

@@ -3,12 +3,17 @@
 It hides who says what from brokers and strangers; who may say it is told by signatures, so an old secret does no harm
 but to privacy. A secret is offered by an admin, in a statement that anybody in the group may pass on:
 
-    version 1 | epoch 8 | secret 32 | admin's key 32 | signature 64
+    version 1 | epoch 8 | revoked: number 4, digest 8 | secret 32 | admin's key 32 | signature 64
 
 The signature (Ed25519, by the admin) covers CONTEXT, the group's key and all that stands before it. Who revokes a
 member makes the next epoch. Of two offers the higher epoch counts; of two for one epoch that of a signer who is still
 an admin, then the lower hash of the secret. There is no way back to a lower epoch: its secret may be known to somebody
 who is out.
+
+An offer tells who was out when it was made. Who has not heard of all of those yet does not take it up ("early"), for
+fear of passing it on to one of them, but keeps it until the roster has changed. And when two halves that were
+apart have each revoked somebody, the secret of each is known to the one whom the other revoked: that is seen by what
+the offer tells, and a third one is made.
 
 Who is no admin any more may have run ahead, to epochs that some have taken up and others refuse. So what is refused for
 its signer is remembered (`heard`), and the next epoch goes beyond it. Only the owner may leap far: else an admin could
@@ -28,14 +33,15 @@ VERSION = 1
 CONTEXT = b"ipop secret 1"
 KEPT = 3_600_000  # ms in which members who have not heard of a new secret yet are still understood
 KEPT_MAX = 4
+PATIENCE = 20_000  # ms in which the one who has to make a new secret is waited for
 LEAP = 1 << 32  # epochs that one offer may skip, but for the owner's
-_HEAD = ">BQ32s32s"
-_HEAD_SIZE = 73
-_SIZE = 137
+_HEAD = ">BQI8s32s32s"
+_HEAD_SIZE = 85
+_SIZE = 149
 _NONCE = 24
 
-# epoch: number from 1; secret, signer: 32 bytes; data: the offer as it is carried
-Offer = namedtuple("Offer", ("epoch", "secret", "signer", "data"))
+# epoch: number from 1; revoked: what `Roster.revocations` was; secret, signer: 32 bytes; data: the offer as carried
+Offer = namedtuple("Offer", ("epoch", "revoked", "secret", "signer", "data"))
 
 
 def parse(crypto, group_key, data):
@@ -43,25 +49,33 @@ def parse(crypto, group_key, data):
     data = bytes(data)
     if len(data) != _SIZE:
         raise Rejected("bad-secret")
-    version, epoch, secret, signer = struct.unpack_from(_HEAD, data, 0)
+    version, epoch, number, digest, secret, signer = struct.unpack_from(_HEAD, data, 0)
     if version != VERSION or epoch == 0:
         raise Rejected("bad-secret")
     if not crypto.verify(signer, CONTEXT + group_key + data[:_HEAD_SIZE], data[_HEAD_SIZE:]):
         raise Rejected("bad-signature")
-    return Offer(epoch, secret, signer, data)
+    return Offer(epoch, (number, digest), secret, signer, data)
+
+
+def _nobody():
+    return 0, bytes(8)
 
 
 class GroupSecret:
     """`offer` (bytes) is what this node kept, or got with its invitation; without one the first `rotate` makes epoch 1.
 
-    `is_admin(key)` is the roster's. Raises Rejected for an offer that is damaged or of another group."""
+    `is_admin(key)` and `revocations()` are the roster's. Raises Rejected for an offer that is damaged or of another
+    group."""
 
-    def __init__(self, crypto, group_key, is_admin, offer=None):
+    def __init__(self, crypto, group_key, is_admin, offer=None, revocations=_nobody):
         self._crypto = crypto
         self._group_key = group_key
         self._is_admin = is_admin
+        self._revocations = revocations
         self._offer = None if offer is None else parse(crypto, group_key, offer)
         self._previous = []  # (Offer, when it was replaced), the latest first
+        self._orphaned_since = None
+        self._early = None  # the last offer (bytes) of that kind
         self.heard = 0  # the highest epoch that was offered and can't be followed
 
     @property
@@ -80,9 +94,31 @@ class GroupSecret:
         return self._offer.data if self._offer else None
 
     @property
+    def digest(self):
+        """8 bytes that are the same where the same offer is in use."""
+        return self._crypto.sha256(self._offer.data)[:8] if self._offer else bytes(8)
+
+    @property
     def is_orphaned(self):
-        """Whether an admin should rotate: who made this secret is no admin any more, or others went on without us."""
-        return self._offer is None or not self._is_admin(self._offer.signer) or self.heard > self.epoch
+        """Whether this secret has to be replaced: there is none, who made it is no admin any more, others went on
+        without us, or somebody was revoked who knows it."""
+        offer = self._offer
+        return (
+            offer is None
+            or not self._is_admin(offer.signer)
+            or self.heard > offer.epoch
+            or offer.revoked != self._revocations()
+        )
+
+    def wants_rotation(self, now):
+        """Whether an admin's node should call `rotate` now, as nobody who had more reason to has done so in time.
+
+        Who revokes or demotes somebody does it at once."""
+        if not self.is_orphaned:
+            self._orphaned_since = None
+        elif self._orphaned_since is None:
+            self._orphaned_since = now
+        return self._orphaned_since is not None and now - self._orphaned_since >= PATIENCE
 
     def secrets(self, now):
         """[(epoch, secret)] that messages may come under: the one in use, then those that some may still be at."""
@@ -93,7 +129,7 @@ class GroupSecret:
     def add(self, data, now):
         """True if an offer (bytes) is taken up, False if it is the one in use or has been overtaken. Raises Rejected:
 
-        "bad-secret", "bad-signature", "not-admin", "epoch-leap"."""
+        "bad-secret", "bad-signature", "epoch-leap", "not-admin", "early"."""
         if self._offer is not None and bytes(data) == self._offer.data:
             return False
         offer = parse(self._crypto, self._group_key, data)
@@ -105,13 +141,25 @@ class GroupSecret:
             raise Rejected("not-admin")
         if not self._beats(offer):
             return False
+        if self._is_early(offer):
+            self._early = offer.data
+            raise Rejected("early")
         self._take(offer, now)
         return True
+
+    def handle_roster(self, now):
+        """The roster has changed: whether an offer that came too early is taken up now."""
+        early, self._early = self._early, None
+        try:
+            return early is not None and self.add(early, now)
+        except Rejected:  # still too early, or not an admin's any more
+            return False
 
     def rotate(self, identity, now):
         """A new secret for the next epoch, in use from now on: the offer (bytes) for all. `identity` is an admin's."""
         epoch = max(self.epoch, self.heard) + 1
-        body = struct.pack(_HEAD, VERSION, epoch, self._crypto.random(32), identity.public)
+        number, digest = self._revocations()
+        body = struct.pack(_HEAD, VERSION, epoch, number, digest, self._crypto.random(32), identity.public)
         data = body + identity.sign(CONTEXT + self._group_key + body)
         self._take(parse(self._crypto, self._group_key, data), now)
         return data
@@ -128,6 +176,10 @@ class GroupSecret:
         if not self._is_admin(self._offer.signer):
             return True
         return self._crypto.sha256(offer.secret) < self._crypto.sha256(self.secret)
+
+    def _is_early(self, offer):
+        number, digest = self._revocations()
+        return offer.revoked[0] > number or (offer.revoked[0] == number and offer.revoked[1] != digest)
 
     def _take(self, offer, now):
         if self._offer is not None:
