@@ -7,25 +7,23 @@
 Every line is answered once, in the order in which the answers come. One that can't be understood is answered with an
 error and the connection goes on. It ends when a line is too long, or when somebody asks without reading the answers.
 
-`METHODS` says what can be asked. A handler is called as `handler(now, **params)`; it returns the result, or a
-Deferred that gets it later, or raises Refusal.
+METHODS (methods.py) says what can be asked. A handler is called as `handler(now, **params)`; it returns the result, or
+a Deferred that gets it later, or raises Refusal, or UserError where there is nothing that programs should know.
 """
 
 import json
 from collections import namedtuple
 
 from .errors import UserError
+from .methods import METHODS
 from .words import did_you_mean, quoted
 
 VERSION = 1
-REQUEST_MAX = 4096  # bytes of a line
+REQUEST_MAX = 8192  # bytes of a line
 REPLY_MAX = 1 << 20
 PENDING_MAX = 16  # requests of one connection that wait for their answers
 BACKLOG_MAX = 1 << 16  # bytes of unread answers with which no more is asked
 
-Method = namedtuple("Method", "name params help")
-Param = namedtuple("Param", "name kind default help")  # a default of None: it must be given
-Kind = namedtuple("Kind", "check expected")
 Reply = namedtuple("Reply", "id result error")  # error: a Refusal, or None
 
 
@@ -38,37 +36,18 @@ class Refusal(Exception):
         self.message = message
 
 
-# --- what can be asked
-
-TEXT = Kind(lambda value: isinstance(value, str) and 0 < len(value) <= 256, "a text of 1 to 256 letters")
-DURATION = Kind(lambda value: type(value) is int and 0 < value <= 60_000, "a whole number of ms from 1 to 60000")
-
-METHODS = (
-    Method("status", (), "Whether this node works, its traffic, and what it dropped"),
-    Method("peers", (), "The other nodes and how each is reached"),
-    Method(
-        "ping",
-        (
-            Param("peer", TEXT, None, "Its name or public key, or the beginning of one"),
-            Param("timeout", DURATION, 3000, "How long to wait (ms)"),
-        ),
-        "How long a peer takes to answer through the tunnel",
-    ),
-)
-
-
 # --- the daemon's end
 
 
 class ControlSession:
-    """One connection. `handlers` is {name: handler} for all of `methods`.
+    """One connection. `handlers` is {name: handler} for those of `methods` that there are.
 
     When `closing`, nothing more is read; when `is_finished`, all that could be answered was sent."""
 
     def __init__(self, handlers, methods=METHODS):
         self.closing = False
         self._handlers = handlers
-        self._methods = {method.name: method for method in methods}
+        self._methods = {method.name: method for method in methods if method.name in handlers}
         self._lines = _Lines(REQUEST_MAX)
         self._out = _Out()
         self._pending = []
@@ -139,6 +118,8 @@ class ControlSession:
                 return
         except Refusal:
             raise
+        except UserError as error:
+            raise Refusal("failed", error.message)
         except Exception as fault:  # it must not take the tunnels along
             raise Refusal("internal", f"a fault in ipopd, please report it: {fault!r}")
 

@@ -5,6 +5,7 @@ import json
 from ipop import control
 from ipop.control import ControlClient, ControlSession, Deferred, Refusal
 from ipop.errors import UserError
+from ipop.methods import METHODS
 
 
 class Daemon:
@@ -25,6 +26,8 @@ class Daemon:
 
     def ping(self, now, peer, timeout):
         self.calls.append(("ping", now, peer, timeout))
+        if peer == "firewalled":
+            raise UserError("open the port")
         if peer == "nobody":
             raise Refusal("not-found", "there is no peer 'nobody'")
         self.waiting.append(Deferred())
@@ -140,6 +143,7 @@ def test_only_so_many_wait():
 
 def test_a_refusal_is_an_answer():
     assert Daemon().error(ask("ping", {"peer": "nobody"})) == ("not-found", "there is no peer 'nobody'")
+    assert Daemon().error(ask("ping", {"peer": "firewalled"})) == ("failed", "open the port")
 
 
 def test_a_bug_in_a_handler_is_an_answer_too():
@@ -200,7 +204,7 @@ def test_a_client_that_hangs_up_after_its_question_is_answered():
 
 def test_a_line_without_end_is_the_last():
     daemon = Daemon()
-    answers = daemon.send(line(ask("status")) + b"x" * 5000)
+    answers = daemon.send(line(ask("status")) + b"x" * 9000)
     assert [answer["id"] for answer in answers] == [7, None]
     assert answers[1]["error"]["code"] == "too-long" and daemon.session.closing
     assert daemon.send(ask("status")) == []
@@ -285,3 +289,34 @@ def test_who_asks_and_hangs_up_his_end_is_still_answered():
     assert b'"rtt_ms": 1' in session.poll_bytes() and not session.is_finished
     session.sent(len(session.poll_bytes()))
     assert session.is_finished
+
+
+def test_what_this_daemon_can_not_do_is_no_method_of_it():
+    assert Daemon().error(ask("invite"))[0] == "unknown-method"
+
+
+def test_every_method_of_the_table_can_be_asked_with_its_defaults():
+    for method in METHODS:
+        asked = []
+        session = ControlSession({method.name: lambda now, asked=asked, **params: asked.append(params)})
+        given = {param.name: "x" for param in method.params if param.default is None}
+        session.handle_bytes(line(ask(method.name, given)), 0)
+        assert json.loads(drain(session))["result"] is None, method.name
+        assert set(asked[0]) == {param.name for param in method.params}
+
+
+def test_params_of_groups_are_checked():
+    for method, params, expected in (
+        ("invite", {"uses": 0}, "a whole number from 1 to 10000"),
+        ("invite", {"approve": 1}, "true or false"),
+        ("invite", {"expires": "7d"}, "a whole number of s from 0 to 315360000"),
+        ("join", {}, "a text of 1 to 4000 letters"),
+        ("join", {"line": "x" * 4001}, "a text of 1 to 4000 letters"),
+        ("group_create", {"name": "x", "brokers": "mqtt://a"}, "a list of up to 8 texts"),
+        ("group_create", {"name": "x", "brokers": [1]}, "a list of up to 8 texts"),
+        ("members", {"group": None}, "a text of 0 to 256 letters"),
+    ):
+        session = ControlSession({method: None})
+        session.handle_bytes(line(ask(method, params)), 0)
+        error = json.loads(drain(session))["error"]
+        assert error["code"] == "bad-params" and "expected " + expected in error["message"], error

@@ -1,0 +1,134 @@
+"""What can be asked of the daemon over the control socket (control.py): parameters, and what is answered.
+
+    status           see Node.status and daemon.py
+    peers            [peer]; in a group's network it has "group", the group's name
+    ping             {"peer", "endpoint", "rtt_ms"}
+
+    groups           [group]
+    group_create     group
+    restore          group
+    invite           {"group", "line", "uses", "expires": s, 0 for never, "approve"}
+    join             join, at once
+    join_status      join
+    requests         [{"group", "name", "fingerprint", "release", "waits_s"}]
+    approve, deny    {"group", "name", "fingerprint", "address"}
+    members          [member], the revoked ones too
+    rename, promote, demote, revoke
+                     {"group", "name", "fingerprint", "role", "address"}: what it is now
+    leave            {"group", "role"}: what this router was there; null if it was not in yet, or can't be known
+    backup           {"group", "line", "passphrase"}
+
+    group   {"name": what it is called on this router, "fingerprint", "state": "member", "joining" or "damaged",
+             "text": how far the join is, or what is wrong, else "", "member": what this router is called there,
+             "member_fingerprint", "role", "address": "10.77.1.1/16", "device", "bridge",
+             "members", "connected": how many others there are, and how many of them are connected,
+             "requests": how many wait for approval, "brokers": [{"url": without what is secret, "connected"}]}
+    join    {"group", "fingerprint", "member", "member_fingerprint": as above, "state": "offline", "asking", "pending",
+             "refused" or "welcome", "text": the same in words, "address"}
+            A join that was refused is forgotten; it is answered for until the daemon ends or the group is asked again.
+    member  {"name", "fingerprint", "role", "address": of its router, "state": "this router", "connected", "connecting"
+             or "away", "endpoint", "release"}
+
+A role is "owner", "admin", "member" or "revoked"; an address is without a prefix length, but for `group`. What isn't
+known or doesn't apply is null.
+"""
+
+from collections import namedtuple
+
+Method = namedtuple("Method", "name params help")
+Param = namedtuple("Param", "name kind default help")  # a default of None: it must be given
+Kind = namedtuple("Kind", "check expected")
+
+LINE_MAX = 4000  # letters of an invite or a recovery line
+
+
+def _text(shortest, longest):
+    expected = f"a text of {shortest} to {longest} letters"
+    return Kind(lambda value: isinstance(value, str) and shortest <= len(value) <= longest, expected)
+
+
+def _number(low, high, unit=""):
+    expected = f"a whole number{unit} from {low} to {high}"
+    return Kind(lambda value: type(value) is int and low <= value <= high, expected)
+
+
+def _is_texts(value):
+    return isinstance(value, list) and len(value) <= 8 and all(isinstance(text, str) for text in value)
+
+
+TEXT = _text(1, 256)
+ANY_TEXT = _text(0, 256)
+LINE = _text(1, LINE_MAX)
+TEXTS = Kind(_is_texts, "a list of up to 8 texts")
+DURATION = _number(1, 60_000, " of ms")
+USES = _number(1, 10_000)
+LIFE = _number(0, 315_360_000, " of s")
+SWITCH = Kind(lambda value: type(value) is bool, "true or false")
+
+_GROUP = Param("group", ANY_TEXT, "", "Which group; empty where there is only one")
+_OWN_NAME = "What this router is called in it; its host name if empty"
+_WHICH = "Its name or fingerprint, or the beginning of one"
+_MEMBER = Param("member", TEXT, None, _WHICH)
+_REQUEST = Param("request", TEXT, None, _WHICH)
+
+METHODS = (
+    Method("status", (), "Whether this node works, its traffic, and what it dropped"),
+    Method("peers", (), "The other nodes and how each is reached"),
+    Method(
+        "ping",
+        (
+            Param("peer", TEXT, None, "Its name or public key, or the beginning of one"),
+            Param("timeout", DURATION, 3000, "How long to wait (ms)"),
+        ),
+        "How long a peer takes to answer through the tunnel",
+    ),
+    Method("groups", (), "The groups that this router is in, or on the way into"),
+    Method(
+        "group_create",
+        (
+            Param("name", TEXT, None, "What the group is called"),
+            Param("member", ANY_TEXT, "", _OWN_NAME),
+            Param("brokers", TEXTS, [], "Where its members find each other"),
+            Param("large", SWITCH, False, "Whether it has addresses for thousands of routers"),
+        ),
+        "Make a group, which this router owns",
+    ),
+    Method(
+        "invite",
+        (
+            _GROUP,
+            Param("uses", USES, 1, "How many routers it lets in"),
+            Param("expires", LIFE, 604_800, "How long it is good (s); 0: for ever"),
+            Param("approve", SWITCH, False, "Whether each of them has to be approved"),
+        ),
+        "Make an invite, which this router answers",
+    ),
+    Method(
+        "join",
+        (
+            Param("line", LINE, None, "The invite"),
+            Param("name", ANY_TEXT, "", _OWN_NAME),
+            Param("group", ANY_TEXT, "", "What the group has to be called; empty for any"),
+        ),
+        "Begin to join a group",
+    ),
+    Method("join_status", (_GROUP,), "How far a join is"),
+    Method("requests", (_GROUP,), "Who waits for approval; in all groups if none is named"),
+    Method("approve", (_REQUEST, _GROUP), "Let in a router that waits for it"),
+    Method("deny", (_REQUEST, _GROUP), "Refuse a router that waits to be let in"),
+    Method("members", (_GROUP,), "Who is in a group, and who was"),
+    Method("rename", (_MEMBER, Param("name", TEXT, None, "What it is to be called"), _GROUP), "Give a member a name"),
+    Method("promote", (_MEMBER, _GROUP), "Make a member an admin"),
+    Method("demote", (_MEMBER, _GROUP), "Make an admin a member like others"),
+    Method("revoke", (_MEMBER, _GROUP), "Put a member out, for good"),
+    Method("leave", (_GROUP,), "Forget a group, and this router's key in it"),
+    Method("backup", (_GROUP,), "A sealed line with which another router can take the place of this one"),
+    Method(
+        "restore",
+        (
+            Param("line", LINE, None, "What `backup` gave"),
+            Param("passphrase", TEXT, None, "What `backup` gave with it"),
+        ),
+        "Take the place of the router on which a line was made",
+    ),
+)
