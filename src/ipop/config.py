@@ -57,10 +57,19 @@ SECTIONS = {
         Option("keepalive", SECONDS, "25", "Seconds between the signs of life that keep a NAT open"),
         Option("enabled", BOOLEAN, "1", "Whether this peer counts"),
     ),
+    # what this router does with a group; the section's name is the group's, as 'ipop groups' shows it
+    "group": (
+        Option("name", NAME, None, "The group's name, where the section can't have it"),
+        Option("device", DEVICE, None, "The Ethernet device that the daemon makes for it"),
+        Option("bridge", DEVICE, None, "An existing bridge that the device becomes a port of"),
+        Option("enabled", BOOLEAN, "1", "Whether this router takes part in it"),
+    ),
 }
 
-# all options of `globals`, then 32 bytes (None when not enabled) and a list of PeerConfigs (see node.py)
-Config = namedtuple("Config", [option.name for option in SECTIONS["globals"]] + ["private_key", "peers"])
+GroupConfig = namedtuple("GroupConfig", [option.name for option in SECTIONS["group"]])
+# all options of `globals`, then 32 bytes (None when not enabled, or when nothing needs it), a list of PeerConfigs (see
+# node.py), and a list of GroupConfigs, those that are not enabled too
+Config = namedtuple("Config", [option.name for option in SECTIONS["globals"]] + ["private_key", "peers", "groups"])
 
 
 def load(text, filename, read_file, dh_base):
@@ -182,33 +191,43 @@ class _Loader:
                 guess = did_you_mean(section.type, sorted(SECTIONS))
                 self._warn(section.where, f"section type {quoted(section.type)} is ignored; {guess}")
         node = self._node(of_type["globals"])
-        private_key, peers = None, []
+        private_key, peers, groups = None, [], []
         if node["enabled"]:
-            remedy = f"run 'ipop keygen {node['private_key_file']}'"
-            private_key = self._key_file(node, "private_key_file", remedy)
-            peers = self._peers(of_type["peer"], private_key and self._dh_base(private_key))
-        return Config(private_key=private_key, peers=peers, **node.values)
+            sections = [section for section in of_type["peer"] if _Form("peer", section, self._filename)["enabled"]]
+            private_key = self._private_key(node, is_needed=bool(sections))
+            peers = self._peers(sections, private_key and self._dh_base(private_key))
+            groups = self._groups(of_type["group"], {("device", node["device"]): node.where} if peers else {})
+        return Config(private_key=private_key, peers=peers, groups=groups, **node.values)
 
     def _node(self, sections):
         form = _Form("globals", sections[0] if sections else None, self._filename)
         self._check_options(form)
         for section in sections[1:]:
             self._error(section.where, f"expected one section 'globals', got one at {form.where} too: join them")
-        if form["bridge"] is not None and form["bridge"] == form["device"]:
-            self._error(form.place("bridge"), "expected the name of a bridge, got that of the device itself")
+        self._check_bridge(form)
         return form
 
+    def _private_key(self, node, is_needed):
+        """The key for the peers that are configured here. Groups have keys of their own."""
+        path = node["private_key_file"]
+        if not is_needed and not self._is_there(path):
+            return None
+        return self._key_file(node, "private_key_file", f"run 'ipop keygen {path}'")
+
+    def _is_there(self, path):
+        try:
+            self._read_file(path)
+        except OSError as error:
+            return error.errno != _ENOENT
+        return True
+
     def _peers(self, sections, own_key):
-        """A PeerConfig of each that is enabled."""
+        """A PeerConfig of each; one that is not enabled may be half-finished and isn't looked at."""
         from .node import PeerConfig  # not above: the command wants one option, and not the whole core
 
-        if not sections:
-            self._warn(self._filename, "no peers yet: add a section 'config peer' with another node's 'public_key'")
         peers, hosts, owners = [], [], {}
         for section in sections:
             form = _Form("peer", section, self._filename)
-            if not form["enabled"]:
-                continue  # it may be half-finished
             self._check_options(form)
             self._check_key(form, own_key, owners)
             if form["suite"] == "blake2s":
@@ -230,6 +249,29 @@ class _Loader:
                 )
             )
         return peers
+
+    def _groups(self, sections, owners):
+        """A GroupConfig of each. A name or a device is one's alone; `owners` says where {(option, value): where}."""
+        groups = []
+        for section in sections:
+            form = _Form("group", section, self._filename)
+            self._check_options(form)
+            self._check_bridge(form)
+            if form["name"] is None:
+                form["name"] = section.name
+            if section.anonymous and not form.has("name"):
+                self._error(form.where, "this group needs a name: write 'config group NAME', or add 'option name'")
+            for option in ("name", "device"):
+                if form[option] is not None and form["enabled"]:
+                    owner = owners.setdefault((option, form[option]), form.where)
+                    if owner != form.where:
+                        self._error(form.place(option), f"what is at {owner} has the same: each has its own")
+            groups.append(GroupConfig(**form.values))
+        return groups
+
+    def _check_bridge(self, form):
+        if form["bridge"] is not None and form["bridge"] == form["device"]:
+            self._error(form.place("bridge"), "expected the name of a bridge, got that of the device itself")
 
     def _check_options(self, form):
         self.errors += form.errors

@@ -263,7 +263,7 @@ def test_key_files():
         ((key_text(bytes(32)).encode(), 0o600), "a key of zeros is no secret: remove it, then " + make),
     ):
         files = {} if content == 2 else {PRIVATE: content}
-        assert errors("", files) == [where + expected], errors("", files)
+        assert errors(peer(), files) == [where + expected], errors(peer(), files)
 
 
 def test_a_missing_preshared_key_is_made_on_one_side_only():
@@ -290,16 +290,62 @@ def test_unknown_names_are_warned_of_with_what_was_probably_meant():
         "f:2: option 'prot' is ignored; did you mean 'port'?",
         "f:5: option 'endpont' is ignored; did you mean 'endpoint'?",
     ]
-    assert warnings(peer() + "config group\n") == ["f:3: section type 'group' is ignored; known: globals, peer"]
+    assert warnings(peer() + "config x\n") == ["f:3: section type 'x' is ignored; known: globals, group, peer"]
 
 
-def test_no_peers_yet():
-    assert warnings("") == ["f: no peers yet: add a section 'config peer' with another node's 'public_key'"]
+# --- groups
+
+
+def groups(text, files=FILES):
+    return [(group.name, group.device, group.bridge, group.enabled) for group in loaded(text, files).groups]
+
+
+def test_groups():
+    assert loaded("").groups == []
+    assert groups("config group friends\n") == [("friends", None, None, True)]
+    assert groups(
+        "config group friends\noption device ipop0\noption bridge br-lan\n"
+        "config group\noption name my-club\noption device ipop1\noption enabled 0\n"
+    ) == [("friends", "ipop0", "br-lan", True), ("my-club", "ipop1", None, False)]
+
+
+def test_what_is_wrong_with_a_group():
+    for text, message in (
+        ("config group\n", "f:1: this group needs a name: write 'config group NAME', or add 'option name'"),
+        (
+            "config group a\nconfig group b\noption name a\n",
+            "f:3: option 'name': what is at f:1 has the same: each has its own",
+        ),
+        (
+            "config group a\noption device x\nconfig group b\noption device x\n",
+            "f:4: option 'device': what is at f:1 has the same: each has its own",
+        ),
+        (
+            "config group a\noption device x\noption bridge x\n",
+            "f:3: option 'bridge': expected the name of a bridge, got that of the device itself",
+        ),
+        (
+            peer() + "config group a\noption device ipop0\n",
+            "f:4: option 'device': what is at f has the same: each has its own",
+        ),
+    ):
+        assert errors(text) == [message], errors(text)
+    assert groups("config group a\noption device x\nconfig group b\noption device x\noption enabled 0\n")
+    assert warnings("config group a\noption devise x\n") == [
+        "f:2: option 'devise' is ignored; did you mean 'device'?"
+    ]
+
+
+def test_a_node_without_peers_needs_no_key():
+    assert loaded("", {}).private_key is None and loaded("config group friends\n", {}).private_key is None
+    assert loaded(peer(CABIN, "option enabled 0"), {}).private_key is None
+    assert loaded("").private_key is not None
 
 
 def test_no_file_breaks_the_loader():
     pieces = [
-        "config globals", "config peer", "config peer a", "config x", "option public_key " + key_text(CABIN),
+        "config globals", "config peer", "config peer a", "config x", "config group", "config group b",
+        "option device ipop0", "option public_key " + key_text(CABIN),
         "option port 1", "list port 2", "option enabled 0", "option endpoint [::1]:1", "option suite blake2s",
         "list allowed_ips 10.0.0.0/8", "list allowed_ips x", "option name a", "option bridge ipop0", "option",
         "option preshared_key_file /k", "option public_key x", "list public_key a", "list enabled 1", "list name x",
