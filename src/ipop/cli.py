@@ -8,22 +8,19 @@ Exit status. 0: done; 1: it can't be done, and why; 2: the command or the config
 
 import json
 import sys
-from collections import namedtuple
 
 from . import VERSION, config
-from .control import ControlClient, Refusal
-from .errors import ConfigError, UserError
+from .command import ENOENT, INTERRUPTED, PATIENCE, Command, Flag, Shell
+from .control import Refusal
+from .errors import UserError
+from .group_commands import GROUP_COMMANDS
 from .pages import show_peers, show_status
 from .show import Column, Page, is_number, milliseconds
 from .values import key_text, parse_key
-from .words import did_you_mean, printable, quoted, why
+from .words import did_you_mean, nearest, printable, quoted, why
 
-Command = namedtuple("Command", "name operand flags run help")  # operand: "" or "PEER" or "[FILE]"
-Flag = namedtuple("Flag", "name letter value parse default help")  # value: what the help calls it; None: a switch
-
-INTERRUPTED, UNREAD = 130, 141  # what a shell makes of SIGINT and SIGPIPE
-ENOENT, EACCES, EEXIST, EPIPE = 2, 13, 17, 32
-PATIENCE = 5000  # ms in which the daemon has to answer
+UNREAD = 141  # what a shell makes of SIGPIPE
+EEXIST, EPIPE = 17, 32
 PING_TIMEOUT = 3000  # ms
 
 
@@ -45,8 +42,8 @@ def main(argv=None, ports=None):
 
 def _run(argv, ports):
     try:
-        command, flags, operand = _parse(argv)
-        return command.run(_Shell(ports, flags), operand) or 0
+        command, flags, operands = _parse(argv)
+        return command.run(Shell(ports, flags), *operands) or 0
     except (UserError, Refusal) as error:
         ports.terminal.write(2, "".join([f"ipop: {line}\n" for line in error.message.split("\n")]))
         if "--json" in argv:
@@ -59,7 +56,7 @@ def _run(argv, ports):
 
 
 def _parse(argv):
-    """(Command, {flag: value}, operand or None). Raises UserError."""
+    """(Command, {flag: value}, operands: a text or None for each that it can have). Raises UserError."""
     command, operands, given = None, [], {}
     known = FLAGS
     words = list(argv)
@@ -67,31 +64,43 @@ def _parse(argv):
         word = words.pop(0)
         if word[:1] == "-" and word != "-":
             flag, value = _flag(word, known, words)
-            given[flag.name] = value
+            given[flag.name] = given.get(flag.name, ()) + (value,) if flag.default == () else value
         elif command is None:
+            if words and any(each.name == f"{word} {words[0]}" for each in COMMANDS):
+                word += " " + words.pop(0)
             command = _command(word)
             known = FLAGS + command.flags
         else:
             operands.append(word)
     for name in ("help", "version"):
         if given.get(name):
-            command, operands = _command(name), [command.name] if command and name == "help" else []
+            command, operands = _command(name), command.name.split() if command and name == "help" else []
     if command is None:
         raise UserError("what is to be done? 'ipop status' says whether this node works, 'ipop help' lists the rest", 2)
-    if command.operand and command.operand[0] != "[" and not operands:
-        raise UserError(f"{command.name}: expected {command.operand}, got nothing; see 'ipop help {command.name}'", 2)
-    if len(operands) > (1 if command.operand else 0):
-        raise UserError(f"{command.name}: expected no {quoted(operands[-1])}; see 'ipop help {command.name}'", 2)
     flags = {flag.name: given.get(flag.name, flag.default) for flag in known}
-    return command, flags, operands[0] if operands else None
+    return command, flags, _operands(command, operands)
+
+
+def _operands(command, given):
+    names, wrong = command.operand.split(), None
+    for i, name in enumerate(names):
+        if name[0] != "[" and i >= len(given):
+            wrong = f"{name}, got nothing"
+            break
+    if len(given) > len(names):
+        wrong = f"no {quoted(given[len(names)])}"
+    if wrong:
+        raise UserError(f"{command.name}: expected {wrong}; see 'ipop help {command.name}'", 2)
+    return given + [None] * (len(names) - len(given))
 
 
 def _command(name):
     for command in COMMANDS:
         if command.name == name:
             return command
-    guess = did_you_mean(name, [command.name for command in COMMANDS if command.help])
-    raise UserError(f"no command {quoted(name)}; {guess}", 2)
+    guess = nearest(name, [command.name for command in COMMANDS if command.help])
+    hint = f"did you mean '{guess}'?" if guess else "'ipop help' lists those that there are"
+    raise UserError(f"no command {quoted(name)}; {hint}", 2)
 
 
 def _flag(word, known, words):
@@ -132,123 +141,17 @@ def _interval(text):
     return ms
 
 
-# --- what the commands have in common
-
-
-class _Shell:
-    """The command's surroundings."""
-
-    def __init__(self, ports, flags):
-        self.ports = ports
-        self.flags = flags
-
-    def write(self, text):
-        self.ports.terminal.write(1, text)
-
-    def page(self):
-        terminal = self.ports.terminal
-        width = terminal.width()
-        colours = not terminal.environment("NO_COLOR") and terminal.environment("TERM") != "dumb"
-        return Page(width, colours and width is not None)
-
-    def show(self, result, draw, *content):
-        """Print the result: as JSON, or as `draw(page, *content)` does."""
-        if self.flags["json"]:
-            self.write(json.dumps(result) + "\n")
-        else:
-            page = self.page()
-            try:
-                draw(page, *content)
-            except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
-                raise UserError(_OTHER_KIND)
-            self.write(page.text)
-
-    def setting(self, name, lenient):
-        """An option of the configuration. When `lenient`, a file that nobody asked for may be unusable."""
-        path = self.flags["config"] or config.DEFAULT_FILE
-        try:
-            return config.setting(self.ports.files.read(path), path, name)
-        except OSError as error:
-            if self.flags["config"] or not (lenient or error.errno == ENOENT):
-                raise UserError(f"{path}: {why(error)}")
-        except ConfigError:
-            if self.flags["config"] or not lenient:
-                raise
-        return config.setting("", path, name)
-
-    def connect(self):
-        path = self.flags["socket"] or self.setting("control", lenient=True)
-        try:
-            return _Daemon(self.ports.Client(path))
-        except OSError as error:
-            if error.errno == EACCES:
-                raise UserError(f"{path}: permission denied: run this as root")
-            start = "start it with '/etc/init.d/ipop start', or run 'ipopd'"
-            raise UserError(f"ipopd is not running (nothing answers at {path}): {start}")
-
-
-class _Daemon:
-    """The connection to it. Raises UserError when it doesn't answer, Refusal when it says no."""
-
-    def __init__(self, client):
-        self._client = client
-        self._protocol = ControlClient()
-
-    def ask(self, method, params, kind, patience=PATIENCE):
-        """The result, which has to be a `kind`."""
-        id = self._protocol.request(method, params)
-        self._send()
-        while True:
-            replies = self._read(patience)
-            if replies is None:
-                raise UserError("ipopd is there but doesn't answer: restart it with '/etc/init.d/ipop restart'")
-            for reply in replies:
-                if reply.id == id:
-                    if reply.error is not None:
-                        raise reply.error
-                    if not isinstance(reply.result, kind):
-                        raise UserError(_OTHER_KIND)
-                    return reply.result
-
-    def pause(self, ms):
-        """Let some time pass, unless the daemon goes away."""
-        self._read(ms)
-
-    def _send(self):
-        try:
-            data = self._protocol.poll_bytes()
-            while data is not None:
-                self._protocol.sent(self._client.write(data))
-                data = self._protocol.poll_bytes()
-        except OSError:
-            raise UserError(_GONE)
-
-    def _read(self, timeout):
-        """Replies, or None when none came in time."""
-        try:
-            data = self._client.read(timeout)
-        except OSError:
-            raise UserError(_GONE)
-        if data == b"":
-            raise UserError(_GONE)
-        return None if data is None else self._protocol.handle_bytes(data)
-
-
-_OTHER_KIND = "ipopd gives an answer that this command can't show: restart ipopd if it was upgraded"
-_GONE = "ipopd went away before it answered: look at its log, and ask again once it runs"
-
-
 # --- the commands
 
 
-def _status(shell, _):
+def _status(shell):
     daemon = shell.connect()
     status = daemon.ask("status", {}, dict)
     peers = [] if shell.flags["json"] else daemon.ask("peers", {}, list)
     shell.show(status, show_status, status, peers)
 
 
-def _peers(shell, _):
+def _peers(shell):
     peers = shell.connect().ask("peers", {}, list)
     shell.show(peers, show_peers, peers)
 
@@ -350,12 +253,12 @@ def _write_key(files, path, key):
         raise UserError(f"{path} can't be written: {why(error)}")
 
 
-def _version(shell, _):
+def _version(shell):
     shell.show({"version": VERSION}, Page.line, f"ipop {VERSION}")
 
 
-def _help(shell, name):
-    command = _command(name) if name else None
+def _help(shell, name, rest):
+    command = _command(f"{name} {rest}" if rest else name) if name else None
     shell.show({each.name: each.help for each in COMMANDS if each.help}, _show_help, command)
 
 
@@ -363,13 +266,14 @@ def _show_help(page, command):
     if command is None:
         page.line("usage: ipop [OPTION...] COMMAND")
         page.line()
-        rows = [[f"{each.name} {each.operand}".strip(), each.help] for each in COMMANDS if each.help]
+        rows = [[f"{each.name} {each.operand}".strip(), each.help.split("\n")[0]] for each in COMMANDS if each.help]
         page.table(_HELP, rows, "  ")
         flags = FLAGS
     else:
         page.line(f"usage: ipop [OPTION...] {command.name} {command.operand}".strip())
         page.line()
-        page.line(f"  {command.help}")
+        for line in command.help.split("\n"):
+            page.line(f"  {line}")
         flags = command.flags + FLAGS
     page.line()
     page.table(_HELP, [[_usage(flag), flag.help] for flag in flags], "  ")
@@ -400,14 +304,19 @@ _KEYGEN_FLAGS = (
     Flag("preshared", None, None, None, False, "Make a secret for both sides of one tunnel (preshared_key_file)"),
 )
 
-COMMANDS = (
+_NODE_COMMANDS = (
     Command("status", "", (), _status, "Whether this node works, and if not, what to do"),
     Command("peers", "", (), _peers, "The other nodes and how each is reached"),
     Command("ping", "PEER", _PING_FLAGS, _ping, "How long a peer takes to answer through the tunnel"),
-    Command("keygen", "[FILE]", _KEYGEN_FLAGS, _keygen, "Make this node's private key, print the public one"),
-    Command("help", "[COMMAND]", (), _help, "What there is"),
+)
+
+_OTHER_COMMANDS = (
+    Command("keygen", "[FILE]", _KEYGEN_FLAGS, _keygen, "Make a key for peers that are configured by hand"),
+    Command("help", "[COMMAND] [...]", (), _help, "What there is"),
     Command("version", "", (), _version, ""),
 )
+
+COMMANDS = _NODE_COMMANDS + GROUP_COMMANDS + _OTHER_COMMANDS
 
 if __name__ == "__main__":
     sys.exit(main())

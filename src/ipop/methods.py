@@ -7,7 +7,7 @@
     groups           [group]
     group_create     group
     restore          group
-    invite           {"group", "line", "uses", "expires": s, 0 for never, "approve"}
+    invite           {"group", "line", "uses", "expires_in": s, 0 for never, "approve"}
     join             join, at once
     join_status      join
     requests         [{"group", "name", "fingerprint", "release", "waits_s"}]
@@ -15,7 +15,7 @@
     members          [member], the revoked ones too
     rename, promote, demote, revoke
                      {"group", "name", "fingerprint", "role", "address"}: what it is now
-    leave            {"group", "role"}: what this router was there; null if it was not in yet, or can't be known
+    leave            {"group", "role"}: what this router was there, or "joining" or "damaged"
     backup           {"group", "line", "passphrase"}
 
     group   {"name": what it is called on this router, "fingerprint", "state": "member", "joining" or "damaged",

@@ -16,13 +16,20 @@ _PEERS = (
     Column("RUNS", False),
 )
 _ADVICE_MAX = 4  # peers that are worth a line each
+_CHECKS = "does ipopd run there, is this UDP port let in, has it this node's public key?"
 
 
 def show_status(page, status, peers):
     problems = status.get("problems") or []
+    groups = status.get("groups") or []
     away = [peer for peer in peers if peer.get("state") != "connected"]
-    colour, sentence = verdict(problems, len(peers), len(peers) - len(away))
+    colour, sentence = verdict(problems, len(peers), len(peers) - len(away), len(groups))
     page.line(sentence, colour)
+    if not peers and not groups:
+        page.line("  'ipop group create NAME' makes a group, 'ipop join LINE' joins a friend's")
+    for group in groups:
+        if group.get("text"):
+            page.line(f"  {group.get('name')}: {group['text']}")
     for problem in problems:
         for line in f"problem: {problem}".split("\n"):
             page.line("  " + line)
@@ -39,10 +46,12 @@ def show_status(page, status, peers):
         page.table(_DROPPED, [[reason, str(dropped[reason])] for reason in reasons])
 
 
-def verdict(problems, peers, connected):
+def verdict(problems, peers, connected, groups=0):
     """(colour, a sentence that says whether it works)"""
+    if not peers and groups:
+        return YELLOW, "Not working yet: nobody else is in. 'ipop invite' lets somebody in, 'ipop groups' says more."
     if not peers:
-        return RED, "Not working yet: no peers are configured."
+        return RED, "Not working yet: this router is in no group, and no peers are configured."
     if not connected:
         return RED, f"Not working: connected to none of {peers} peers." if peers > 1 else "Not working: not connected."
     if connected < peers:
@@ -54,19 +63,25 @@ def verdict(problems, peers, connected):
 def advice(peer):
     """What to do about a peer that is not connected."""
     state = peer.get("state")
+    if state == "no-endpoint" and peer.get("group"):
+        return "it has not said where it is: it may be off, or not reach the group's broker"
     if state == "no-endpoint":
         return "where it is isn't known: set 'option endpoint' for it here, or for this node there"
     if state == "connecting":
-        checks = "does ipopd run there, is this UDP port let in, has it this node's public key?"
+        checks = "is it on, does ipopd run there?" if peer.get("group") else _CHECKS
         return f"no answer from {peer.get('endpoint')}: {checks}"
     return f"not connected, and nothing is being sent to it: 'ipop ping {peer.get('name')}' calls it"
 
 
 def show_peers(page, peers):
     if not peers:
-        page.line("No peers are configured: add a section 'config peer' for each, then reload.")
+        page.line("There are no peers: they come with a group ('ipop groups'), or with sections 'config peer'.")
         return
-    page.table(_PEERS, [_row(peer) for peer in peers])
+    if any(peer.get("group") for peer in peers):
+        rows = [_row(peer)[:1] + [str(peer.get("group") or "-")] + _row(peer)[1:] for peer in peers]
+        page.table(_PEERS[:1] + (Column("GROUP", False),) + _PEERS[1:], rows)
+    else:
+        page.table(_PEERS, [_row(peer) for peer in peers])
 
 
 def _facts(status):
@@ -74,16 +89,17 @@ def _facts(status):
     device = str(status.get("device"))
     if status.get("bridge"):
         device += f", in bridge {status['bridge']}"
-    return [
+    facts = [
         ["version", f"ipop {status.get('version')} on {status.get('interpreter')}"],
         ["running for", duration(status.get("uptime_s"))],
-        ["public key", str(status.get("public_key"))],
+        ["public key", status.get("public_key")],  # none where there are groups only, which have their own
         ["device", device],
         ["UDP port", str(status.get("port"))],
         ["LAN devices", f"{status.get('devices')} known"],
         ["received", _traffic(traffic.get("bytes_in"), traffic.get("frames_in"))],
         ["sent", _traffic(traffic.get("bytes_out"), traffic.get("frames_out"))],
     ]
+    return [fact for fact in facts if fact[1]]
 
 
 def _traffic(count, frames):

@@ -192,9 +192,22 @@ def test_status_begins_with_whether_it_works():
         ([CABIN, HUT], "Working in part: connected to 1 of 2 peers."),
         ([HUT, SHED], "Not working: connected to none of 2 peers."),
         ([HUT], "Not working: not connected."),
-        ([], "Not working yet: no peers are configured."),
+        ([], "Not working yet: this router is in no group, and no peers are configured."),
     ):
         assert printed("status", peers=peers).split("\n")[0] == sentence
+
+
+def test_status_of_a_router_in_groups():
+    groups = [{"name": "friends", "text": ""}, {"name": "club", "text": "asked; waiting"}]
+    lines = printed("status", status=dict(STATUS, groups=groups, public_key=None)).split("\n")
+    assert lines[0].startswith("Not working yet: nobody else is in. 'ipop invite' lets somebody in")
+    assert lines[1:3] == ["  club: asked; waiting", ""] and "public key" not in "".join(lines)
+    lines = printed("status").split("\n")
+    assert lines[1] == "  'ipop group create NAME' makes a group, 'ipop join LINE' joins a friend's"
+    away = [dict(SHED, group="friends"), dict(HUT, group="friends")]
+    lines = printed("status", peers=away, status=dict(STATUS, groups=groups[:1])).split("\n")
+    assert lines[1] == "  shed: it has not said where it is: it may be off, or not reach the group's broker"
+    assert lines[2] == "  hut: no answer from 192.0.2.1:1: is it on, does ipopd run there?"
 
 
 def test_status_says_what_to_do():
@@ -259,12 +272,23 @@ def test_peers_as_a_table():
     )
 
 
+def test_peers_of_groups():
+    lines = printed("peers", peers=[dict(CABIN, group="friends"), SHED]).split("\n")
+    assert [line.split()[:3] for line in lines[:3]] == [
+        ["PEER", "GROUP", "STATE"],
+        ["cabin", "friends", "connected"],
+        ["shed", "-", "no-endpoint"],
+    ]
+
+
 def test_a_stock_peer_runs_wireguard():
     assert printed("peers", peers=[dict(CABIN, suite="blake2s")]).rstrip().endswith("WireGuard")
 
 
 def test_no_peers():
-    assert printed("peers") == "No peers are configured: add a section 'config peer' for each, then reload.\n"
+    assert printed("peers") == (
+        "There are no peers: they come with a group ('ipop groups'), or with sections 'config peer'.\n"
+    )
 
 
 def test_a_narrow_terminal_sees_the_first_columns():
@@ -486,7 +510,7 @@ def test_a_command_line_that_makes_no_sense_gets_a_hint_and_status_2():
     for line, hint in (
         ("", "what is to be done? 'ipop status' says whether this node works, 'ipop help' lists the rest"),
         ("statsu", "no command 'statsu'; did you mean 'status'?"),
-        ("reboot", "no command 'reboot'; known: status, peers, ping, keygen, help"),
+        ("reboot", "no command 'reboot'; 'ipop help' lists those that there are"),
         ("status --jsno", "no option '--jsno'; did you mean '--json'?"),
         ("--count 3 ping cabin", "no option '--count'; known: --socket, --config, --json, --help, --version"),
         ("status now", "status: expected no 'now'; see 'ipop help status'"),
@@ -498,7 +522,7 @@ def test_a_command_line_that_makes_no_sense_gets_a_hint_and_status_2():
         ("ping a --interval 1e999", "--interval: expected seconds from 0.01 to 3600, got '1e999'"),
         ("ping a --interval", "--interval: expected SECONDS after it, got nothing"),
         ("status --json=1", "--json takes no value"),
-        ("help everything", "no command 'everything'; known: status, peers, ping, keygen, help"),
+        ("help everything", "no command 'everything'; 'ipop help' lists those that there are"),
     ):
         if "--json" not in line:
             assert complaint(line, 2) == hint, complaint(line, 2)

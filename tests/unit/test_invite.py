@@ -121,6 +121,16 @@ def test_an_expired_invite_is_told_if_the_clock_can_be_right():
     invite.check_expiry(BY_ADMIN, NOON)
 
 
+def test_an_invite_for_another_group_than_was_meant_is_told():
+    for name in ("", "friends"):
+        invite.check_group(BY_OWNER, name)
+    try:
+        invite.check_group(BY_OWNER, "club")
+        raise AssertionError
+    except UserError as error:
+        assert error.message == "this invite is for the group 'friends', not for 'club': nothing was done"
+
+
 # --- the request
 
 

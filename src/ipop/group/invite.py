@@ -21,6 +21,7 @@ from collections import namedtuple
 from ..errors import Rejected, UserError
 from ..show import duration
 from ..values import key_text, parse_key
+from ..words import quoted
 from . import line
 from .charter import BROKERS_MAX, is_broker
 from .entry import is_name
@@ -72,6 +73,12 @@ def check_expiry(invite, wall):
     if has_expired(invite.expires, wall):
         ago = duration(wall // 1000 - invite.expires)
         raise UserError(f"the invite expired {ago} ago by this router's clock: ask for another, if the clock is right")
+
+
+def check_group(invite, name):
+    """Raises UserError when an invite is for another group than the one that is meant; "" for any."""
+    if name and name != invite.name:
+        raise UserError(f"this invite is for the group {quoted(invite.name)}, not for {quoted(name)}: nothing was done")
 
 
 def has_expired(expires, wall):

@@ -1,7 +1,9 @@
-"""Where the command's words go."""
+"""Where the command's words go, and where a person's come from."""
 
+import io
 import os
 import select
+import sys
 import time
 
 
@@ -24,6 +26,22 @@ def environment(name):
 
 def clock_text():
     return time.strftime("%H:%M:%S")
+
+
+def read_line():
+    """What somebody types, or a pipe has; "" at its end."""
+    return sys.stdin.readline()
+
+
+def qr_code(text):
+    """Lines of block letters for a text, or None where the library that makes QR codes isn't installed."""
+    try:
+        import segno
+    except ImportError:
+        return None
+    drawing = io.StringIO()
+    segno.make(text, error="l", micro=False).terminal(drawing, compact=True)
+    return drawing.getvalue()
 
 
 def write(fd, text):

@@ -1,4 +1,4 @@
-"""Where the command's words go. As ports/cpython/terminal.py."""
+"""Where the command's words go, and where a person's come from. As ports/cpython/terminal.py."""
 
 import os
 import select
@@ -29,6 +29,14 @@ def environment(name):
 
 def clock_text():
     return "%02d:%02d:%02d" % time.localtime()[3:6]
+
+
+def read_line():
+    return sys.stdin.readline()
+
+
+def qr_code(text):
+    """None: no library makes QR codes here."""
 
 
 def write(fd, text):
