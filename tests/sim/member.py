@@ -1,0 +1,387 @@
+"""Routers whose peers come from a group, and the broker by which they find each other.
+
+    sim = GroupSimulation()
+    den, cabin = sim.add_members("den", "cabin")
+    den.create("friends")
+    cabin.join(den.invite())
+    sim.simulate_time(1_000)
+    assert sim.is_connected(den, cabin)
+
+A Member does for its Group, its Joiner and its Node what the daemon's shell does in the field. What has to outlive the
+process it keeps in `kept`, whenever the group's revision has changed; and `restart` is SIGKILL, as for any Router.
+"""
+
+from broker import Broker
+from router import PORT, RELEASE, SOME_DAY_IN_2025, Router
+from simulation import Simulation
+
+from ipop import state
+from ipop.errors import Rejected
+from ipop.group import charter, identity, invite
+from ipop.group.entry import ADMIN
+from ipop.group.group import Group
+from ipop.group.join import Joiner
+from ipop.group.roster import Roster
+from ipop.group.secret import GroupSecret
+from ipop.node import NEWS, Node, PeerConfig
+from ipop.wg.timestamps import Timestamps
+
+KEEPALIVE = 25  # s
+FIRST_PAUSE, LAST_PAUSE = 500, 60_000  # ms between two attempts to reach the broker
+LARGE = ((b"\x0a\x4d\0\0", 16), 24)  # 255 slices
+DAY = 86_400  # s
+
+
+class Member(Router):
+    """Made by `GroupSimulation.add_member`. Until it creates a group or joins one it has no node."""
+
+    def __init__(self, agenda, name, number, host, is_public, chance, broker, wall=SOME_DAY_IN_2025):
+        self.broker = broker
+        self.identity = None
+        self.group = None
+        self.joiner = None
+        self.kept = None  # the group on flash
+        self.keepalive = KEEPALIVE
+        self.knows_way = None  # if set, whether this router tries to reach another: function of a WireGuard key
+        self.told = []  # what the group told people
+        self.losses = {}  # what was thrown away since the start: reason -> count
+        self._lives = 0
+        self._connection = None
+        self._is_on = False
+        Router.__init__(self, agenda, name, number, host, is_public, chance, wall)
+
+    @property
+    def dropped(self):
+        """What node and group threw away since they were started: reason -> count."""
+        dropped = dict(self.losses)
+        for reason, count in (self.node.dropped if self.node else {}).items():
+            dropped[reason] = dropped.get(reason, 0) + count
+        return dropped
+
+    @property
+    def wall(self):
+        return self._wall + self._agenda.now
+
+    @property
+    def roster(self):
+        return self.group.roster
+
+    @property
+    def names(self):
+        """Of all members, as this router knows them."""
+        return sorted([member.name for member in self.roster.members()])
+
+    def peer(self, other):
+        for peer in self.node.peers(self._agenda.now):
+            if peer["public_key"] == other.public_key:
+                return peer
+        return {"state": "unknown"}
+
+    # --- what people do
+
+    def create(self, name, about=LARGE):
+        self._become(identity.create(self._crypto))
+        me = self.identity
+        subnet, length = about
+        roster = Roster(self._crypto, me.public)
+        roster.add(roster.signed(me, me.public, self.stamp(), name=self.name, role=ADMIN, slice=(1, length)))
+        secret = GroupSecret(self._crypto, me.public, roster.is_admin, None, roster.revocations)
+        secret.rotate(me, self._agenda.now)
+        data = charter.sign(me, name, subnet, length, b"\xfd" + bytes(7), ["mqtt://broker.example"], 1)
+        self.kept = {"group": me.public, "charter": data, "entries": roster.entries(), "secret": secret.offer}
+        self._enter({})
+        self._pump()
+        if self._connection is not None:
+            self.group.handle_connected(self._agenda.now)
+            self._pump()
+
+    def invite(self, uses=1, expires_in=DAY, approve=False):
+        line = self.group.issuer.invite(uses, expires_in, approve, self.wall)
+        self.group.handle_news(self._agenda.now, self.wall)
+        self._pump()
+        return line
+
+    def join(self, line, me=None):
+        """`me` is the Identity to be in the group, if not a fresh one."""
+        self._become(me or identity.create(self._crypto))
+        self._invitation = invite.parse(self._crypto, line)
+        self.joiner = Joiner(self._crypto, self._invitation, self.identity, self.name, RELEASE)
+        if self._connection is not None:
+            self.joiner.handle_connected(self._agenda.now)
+        self._pump()
+
+    def do(self, action, *args):
+        """One of the Group's methods for people: `den.do("rename", "cabin", "lodge")`."""
+        getattr(self.group, action)(*args, self._agenda.now, self.wall)
+        self._pump()
+
+    def move(self, address):
+        """Its provider gives it another address."""
+        self.host.interface.move(address)
+        if self.address is not None:
+            self.address = (address, PORT)
+        if self.group is not None:
+            self._say_where()
+            self._pump()
+
+    def leave_broker(self, broker=None):
+        """From now on it uses another broker, or none."""
+        self.broker = broker
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+            for machine in self._talkers():
+                machine.handle_disconnected(self._agenda.now)
+        self._pause = FIRST_PAUSE
+        self._dial(self._lives)
+
+    def _become(self, me):
+        self.identity = me
+        self.public_key = me.wg_public
+
+    # --- its life
+
+    def start(self):
+        now = self._agenda.now
+        mark, endpoints = state.load(self.flash) if self.flash else (0, {})
+        self.timestamps = Timestamps(self._wall + now, mark, now)
+        self._keeper = state.Keeper(endpoints)
+        self._alarm = None
+        self._is_on = True
+        self._lives += 1
+        self.losses = {}
+        self._pause = FIRST_PAUSE
+        self.host.open(PORT, self._from_internet)
+        if self.kept is not None:
+            self._enter(endpoints)
+        self._dial(self._lives)
+        self._pump()
+
+    def kill(self):
+        self._is_on = False
+        self.host.close(PORT)
+        self.node = self.group = self.joiner = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def stamp(self):
+        return self.timestamps.stamp(self._agenda.now)
+
+    def count(self, reason):
+        self.losses[reason] = self.losses.get(reason, 0) + 1
+
+    def _enter(self, endpoints):
+        """The group is on flash: be in it."""
+        now = self._agenda.now
+        group = self.group = Group(self._crypto, self.identity, self.kept, RELEASE, self.stamp, self.count)
+        self.node = Node(self.identity.wg_private, self._crypto, self.timestamps, now, RELEASE, 0, group)
+        self._revision = self._roster_seen = self._places_seen = None
+        group.attach(self.node.gossip, now, self.wall)
+        self._say_where()
+        self._apply()
+        for key, addr in endpoints.items():
+            self.node.set_endpoint(key, addr, now)
+
+    def _say_where(self):
+        self.group.set_addresses([] if self.address is None else [self.address], self._agenda.now)
+
+    # --- the broker
+
+    def _dial(self, life):
+        if life != self._lives or not self._is_on or self._connection is not None or self.broker is None:
+            return
+        will = self.group.signalling.will() if self.group is not None else None
+        self._connection = self.broker.connect(self, will and (will.topic, will.payload))
+        if self._connection is None:
+            self._agenda.at(self._agenda.now + self._pause, self._dial, life)
+            self._pause = min(2 * self._pause, LAST_PAUSE)
+            return
+        self._pause = FIRST_PAUSE
+        for machine in self._talkers():
+            machine.handle_connected(self._agenda.now)
+        self._pump()
+
+    def broker_closed(self, connection):
+        if connection is self._connection:
+            self._connection = None
+            for machine in self._talkers():
+                machine.handle_disconnected(self._agenda.now)
+            self._agenda.at(self._agenda.now + self._pause, self._dial, self._lives)
+
+    def broker_shows(self, topic, payload):
+        now = self._agenda.now
+        if self.group is not None:
+            self.group.handle_message(topic, payload, now, self.wall)
+        if self.joiner is not None:
+            try:
+                self.joiner.handle_message(topic, payload, now)
+            except Rejected as rejected:
+                self.count(rejected.reason)
+        self._pump()
+
+    def _talkers(self):
+        return [machine for machine in (self.group, self.joiner) if machine is not None]
+
+    # --- what the shell does
+
+    def _configure(self):
+        pass  # peers come from the group
+
+    def _wake(self, life, due):
+        if life == self._lives and self._is_on and due == self._alarm:
+            now = self._agenda.now
+            self._alarm = None
+            if self.node is not None:
+                self.node.handle_timeout(now)
+                self.group.handle_timeout(now, self.wall)
+            if self.joiner is not None:
+                self.joiner.handle_timeout(now)
+            self._pump()
+
+    def _pump(self):
+        if self.node is not None:
+            self._take_news()
+            self._apply()
+        if self._connection is not None:
+            for machine in self._talkers():
+                self._talk(machine)
+        self._keep_state()
+        if self.node is not None:
+            self._let_out()
+        if self.joiner is not None and self.joiner.is_over and self.joiner.poll_timeout() is None:
+            self._end_join()
+        self._set_alarms()
+
+    def _take_news(self):
+        has_news = False
+        event = self.node.poll_event()
+        while event is not None:
+            has_news = has_news or event.kind == NEWS
+            self.events.append(event)
+            event = self.node.poll_event()
+        if has_news:
+            self.group.handle_news(self._agenda.now, self.wall)
+        event = self.group.poll_event()
+        while event is not None:
+            self.told.append(event)
+            event = self.group.poll_event()
+
+    def _apply(self):
+        """Keep what has changed, and make it so."""
+        node, group, now = self.node, self.group, self._agenda.now
+        if group.revision != self._revision:
+            self._revision = group.revision
+            self.kept = group.saved()
+        if group.roster.revision != self._roster_seen:
+            self._roster_seen = group.roster.revision
+            self._places_seen = None
+            node.configure(
+                [
+                    PeerConfig(name, key, None, None, "sha256", [], self.keepalive)
+                    for name, key in group.peers()
+                    if self.knows_way is None or self.knows_way(key)
+                ],
+                now,
+            )
+        if group.places.digest() != self._places_seen:
+            self._places_seen = group.places.digest()
+            for key, addresses in group.candidates():
+                if key != self.public_key:
+                    node.set_candidates(key, addresses, now)
+
+    def _talk(self, machine):
+        change = machine.poll_subscribe()
+        while change is not None:
+            self._connection.subscribe(change[0], change[1])
+            change = machine.poll_subscribe()
+        publish = machine.poll_publish()
+        while publish is not None:
+            self._connection.publish(publish.topic, publish.payload, publish.retain)
+            publish = machine.poll_publish()
+
+    def _keep_state(self):
+        endpoints = {} if self.node is None else self.node.endpoints()
+        self.flash = self._keeper.poll(self.timestamps.mark, endpoints, self._agenda.now) or self.flash
+
+    def _let_out(self):
+        node = self.node
+        datagram = node.poll_transmit()
+        while datagram is not None:
+            self.host.send(datagram[0], PORT, datagram[1])
+            datagram = node.poll_transmit()
+        frame = node.poll_frame()
+        while frame is not None:
+            self.lan.from_tap(frame)
+            frame = node.poll_frame()
+
+    def _end_join(self):
+        joiner, self.joiner = self.joiner, None
+        self.told.append(joiner.state)
+        if joiner.welcome is not None:
+            welcome = joiner.welcome
+            self.kept = {
+                "group": self._invitation.group,
+                "charter": welcome.charter,
+                "entries": welcome.entries,
+                "secret": welcome.secret,
+                "places": welcome.places,
+            }
+            self._enter({})
+            if self._connection is not None:
+                self.group.handle_connected(self._agenda.now)
+            self._pump()
+
+    def _set_alarms(self):
+        machines = (self.node, self.group, self.joiner)
+        times = [machine.poll_timeout() for machine in machines if machine is not None]
+        times = [due for due in times if due is not None]
+        if times and (self._alarm is None or min(times) < self._alarm):
+            self._alarm = min(times)
+            self._agenda.at(self._alarm, self._wake, self._lives, self._alarm)
+
+
+def agree(*members):
+    """Whether they hold the same roster, byte for byte."""
+    return all(member.roster.entries() == members[0].roster.entries() for member in members)
+
+
+class GroupSimulation(Simulation):
+    """`broker` is shared by all members."""
+
+    def __init__(self, seed=1, latency=20, broker=Broker):
+        Simulation.__init__(self, seed, latency)
+        self.broker = broker(self.agenda, self.chance.fork())
+
+    def add_member(self, name, nat=None, **options):
+        host = self.add_host(name, nat)
+        number = len(self.routers) + 1
+        options.setdefault("broker", self.broker)
+        member = Member(self.agenda, name, number, host, nat is None, self.chance.fork(), **options)
+        self.routers.append(member)
+        return member
+
+    def is_whole(self, *members):
+        """Whether each is connected to each."""
+        return all(self.is_connected(one, other) for one in members for other in members if one is not other)
+
+    def hears(self, speaker, listener, within=1_000):
+        """Whether a frame gets through now."""
+        before = len(listener.console.received)
+        speaker.console.broadcast(b"can you hear me?")
+        self.simulate_time(within)
+        return len(listener.console.received) > before
+
+    def add_members(self, *names):
+        return [self.add_member(name) for name in names]
+
+    def found(self, *names, settle=5_000):
+        """Members of one group, created by the first of them, who have all met."""
+        members = self.add_members(*names)
+        first, others = members[0], members[1:]
+        first.create("friends")
+        line = first.invite(uses=max(1, len(others)))
+        for other in others:
+            other.join(line)
+        self.simulate_time(settle)
+        return members
