@@ -14,6 +14,7 @@ from .command import ENOENT, INTERRUPTED, PATIENCE, Command, Flag, Shell
 from .control import Refusal
 from .errors import UserError
 from .group_commands import GROUP_COMMANDS
+from .mosquitto import BROKER
 from .pages import show_peers, show_status
 from .show import Column, Page, is_number, milliseconds
 from .values import key_text, parse_key
@@ -311,6 +312,7 @@ _NODE_COMMANDS = (
 )
 
 _OTHER_COMMANDS = (
+    BROKER,
     Command("keygen", "[FILE]", _KEYGEN_FLAGS, _keygen, "Make a key for peers that are configured by hand"),
     Command("help", "[COMMAND] [...]", (), _help, "What there is"),
     Command("version", "", (), _version, ""),

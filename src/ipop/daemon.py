@@ -13,6 +13,7 @@ from . import VERSION, config, log, state
 from .control import Deferred, Refusal
 from .deadlines import Deadlines
 from .errors import ConfigError, UserError
+from .groups import Groups
 from .network import Network, new_batch
 from .node import ANSWERED, Node
 from .ports import INTERPRETER, Poller, Tap, Udp, clock, crypto, files, terminal
@@ -45,32 +46,60 @@ class Daemon:
         self._stopping = False
         self._apply_log_level()
         self._open = []
+        self._static = None  # StaticPeers, where there are any or may be soon
+        self._groups = None
         try:
-            handlers = {"status": self._status, "peers": self._peers, "ping": self._ping}
-            self._control = self._keep(ControlServer(options.control, self._poller, clock.monotonic, handlers))
+            self._handlers = {"status": self._status, "peers": self._peers, "ping": self._ping}
+            self._control = self._keep(ControlServer(options.control, poller, clock.monotonic, self._handlers))
             self._udp = self._keep(Udp(options.port))
-            tap = self._keep(Tap(options.device, options.bridge))
+            self._state_file = options.state_dir + "/" + state.FILE
+            mark, endpoints = self._load_state()
+            self._timestamps = Timestamps(clock.wall(), mark, now)
+            self._keeper = state.Keeper(endpoints)
+            self._save_state(now)  # before anything is sent with a timestamp
+            self._datagrams = new_batch()
+            if options.peers:
+                self._open_static(now)
+                self._static.try_endpoints(endpoints, now)
+            self._groups = self._keep(
+                Groups(options, self._timestamps, self._udp, poller, self._set_problem, self._take_device)
+            )
+            self._handlers.update(self._groups.methods())
+            if self._static is None and not self._groups.memberships() and options.private_key is not None:
+                self._open_static(now)  # there may be peers later
         except UserError:
             self._close()
             raise
-        self._state_file = options.state_dir + "/" + state.FILE
-        mark, endpoints = self._load_state()
-        self._timestamps = Timestamps(clock.wall(), mark, now)
-        self._node = Node(options.private_key, crypto, self._timestamps, now, VERSION)
-        self._network = Network(self._node, tap, self._udp, poller, self._set_problem, self._on_node_event)
-        self._static = StaticPeers(self._node, poller, self._set_problem)
-        self._keeper = state.Keeper(endpoints)
-        self._save_state(now)  # before anything is sent with a timestamp
-        self._datagrams = new_batch()
-        self._static.configure(options.peers, now)
-        self._static.try_endpoints(endpoints, now)
         self._watch_udp()
+
+    def _open_static(self, now):
+        """The network of the peers in the configuration."""
+        options = self._opened
+        node = Node(options.private_key, crypto, self._timestamps, now, VERSION)
+        tap = Tap(options.device, options.bridge)
+        network = Network(node, tap, self._udp, self._poller, self._set_problem, self._on_node_event)
+        self._static = self._keep(StaticPeers(network, self._poller, self._set_problem))
+        self._static.configure(self._config.peers, now)
+
+    def _take_device(self):
+        """The device and bridge of the configuration for a group, or None when they are in use."""
+        options = self._opened
+        if self._static is not None and not self._config.peers:
+            self._open.remove(self._static)
+            self._static.close()
+            self._static = None
+        used = [network.tap.name for network in self._networks()]
+        return None if options.device in used else (options.device, options.bridge)
+
+    def _networks(self):
+        memberships = self._groups.memberships() if self._groups is not None else []
+        static = [self._static.network] if self._static is not None else []
+        return static + [membership.network for membership in memberships]
 
     def run(self):
         """Work until a signal says stop."""
-        device, key = self._network.tap.name, key_text(self._node.public_key)
-        peers = len(self._config.peers)
-        log.info("ipopd %s: device %s, UDP port %d, %d peers, key %s" % (VERSION, device, self._udp.port, peers, key))
+        devices = ", ".join([network.tap.name for network in self._networks()]) or "none yet"
+        log.info("ipopd %s: UDP port %d, devices: %s" % (VERSION, self._udp.port, devices))
         try:
             while not self._stopping:
                 self._poller.wait(self._timeout())
@@ -83,17 +112,18 @@ class Daemon:
     # --- the loop
 
     def _timeout(self):
-        when = self._network.poll_timeout()
-        for other in (self._deadlines.poll_timeout(), self._static.poll_timeout()):
-            if other is not None and other < when:
-                when = other
-        return max(when - clock.monotonic(), 0)
+        times = [self._deadlines.poll_timeout(), self._groups.poll_timeout()]
+        if self._static is not None:
+            times.append(self._static.poll_timeout())
+        times = [when for when in times if when is not None]
+        return max(min(times) - clock.monotonic(), 0) if times else None
 
     def _handle_turn(self, now):
         self._timestamps.set_clock(clock.wall(), now)
         self._deadlines.handle_timeout(now)
-        self._static.handle_turn(now)
-        self._network.handle_turn(now)
+        if self._static is not None:
+            self._static.handle_turn(now)
+        self._groups.handle_turn(now)
         self._control.flush()
         self._save_state(now)
 
@@ -105,7 +135,15 @@ class Daemon:
         batch = self._datagrams
         batch.clear()
         self._udp.receive(udp_socket, batch)
-        self._network.handle_datagrams(batch, 0, batch.count, clock.monotonic())
+        networks, now = self._networks(), clock.monotonic()
+        first = 0
+        while first < batch.count and networks:
+            network = _network_of(networks, batch, first)
+            last = first + 1
+            while last < batch.count and _network_of(networks, batch, last) is network:
+                last += 1
+            network.handle_datagrams(batch, first, last, now)
+            first = last
 
     # --- configuration
 
@@ -124,7 +162,11 @@ class Daemon:
         self._set_problem("config", self._needs_restart(new))
         self._config = new
         self._apply_log_level()
-        self._static.configure(new.peers, clock.monotonic())
+        now = clock.monotonic()
+        if self._static is not None:
+            self._static.configure(new.peers, now)
+        elif new.peers:
+            self._set_problem("static", "restart ipopd to change: the first peers in the configuration")
         log.info("configuration applied: %d peers" % len(new.peers))
 
     def stop(self):
@@ -138,7 +180,10 @@ class Daemon:
             self._poller.forget(udp_socket.fileno())
         self._udp.close()
         self._open[self._open.index(self._udp)] = udp
-        self._udp = self._network.udp = udp
+        self._udp = udp
+        if self._static is not None:
+            self._static.network.udp = udp
+        self._groups.use_udp(udp)
         self._watch_udp()
 
     def _needs_restart(self, new):
@@ -162,7 +207,8 @@ class Daemon:
             return 0, {}
 
     def _save_state(self, now, stopping=False):
-        text = self._keeper.poll(self._timestamps.mark, self._node.endpoints(), now, stopping)
+        endpoints = self._static.network.node.endpoints() if self._static is not None else {}
+        text = self._keeper.poll(self._timestamps.mark, endpoints, now, stopping)
         if text is None:
             return
         try:
@@ -186,11 +232,12 @@ class Daemon:
             log.warning(text)
 
     def _status(self, now):
-        status = self._node.status(now)
+        networks = self._networks()
+        status = _sum([network.node.status(now) for network in networks])
         status["version"] = VERSION
         status["interpreter"] = INTERPRETER
-        status["public_key"] = key_text(self._node.public_key)
-        status["device"] = self._opened.device
+        status["public_key"] = key_text(self._static.network.node.public_key) if self._static is not None else None
+        status["device"] = ", ".join([network.tap.name for network in networks]) or self._opened.device
         status["bridge"] = self._opened.bridge
         status["port"] = self._udp.port
         status["uptime_s"] = (now - self._started) // 1000
@@ -198,31 +245,37 @@ class Daemon:
         return status
 
     def _peers(self, now):
-        return [_shown(peer) for peer in self._node.peers(now)]
+        static = [self._static.network.node] if self._static is not None else []
+        shown = [_shown(peer) for node in static for peer in node.peers(now)]
+        for membership in self._groups.memberships():
+            shown += [dict(_shown(peer), group=membership.name) for peer in membership.node.peers(now)]
+        return shown
 
     def _ping(self, now, peer, timeout):
-        found = self._find_peer(peer)
-        answer = _Ping(found.name, now + timeout)
-        refusal = self._node.ping(found.public_key, answer, now)
+        node, found = self._find_peer(peer, now)
+        answer = _Ping(found["name"], now + timeout)
+        refusal = node.ping(found["public_key"], answer, now)
         if refusal is not None:
-            raise Refusal(refusal, _WHY_NO_PING[refusal] % found.name)
+            raise Refusal(refusal, _WHY_NO_PING[refusal] % found["name"])
         self._deadlines.wake(answer, answer.until)
         return answer.deferred
 
-    def _find_peer(self, wanted):
-        peers = self._config.peers
+    def _find_peer(self, wanted, now):
+        """(node, what it says about the peer)"""
+        peers = [(network.node, peer) for network in self._networks() for peer in network.node.peers(now)]
+        names = [(each, each[1]["name"], key_text(each[1]["public_key"])) for each in peers]
         for found in (
-            [peer for peer in peers if wanted in (peer.name, key_text(peer.public_key))],
-            [p for p in peers if p.name.startswith(wanted) or key_text(p.public_key).startswith(wanted)],
+            [each for each, name, key in names if wanted in (name, key)],
+            [each for each, name, key in names if name.startswith(wanted) or key.startswith(wanted)],
         ):
             if len(found) == 1:
                 return found[0]
             if found:
-                names = ", ".join([peer.name for peer in found])
-                raise Refusal("ambiguous", "%s could be any of: %s" % (quoted(wanted), names))
+                listed = ", ".join([peer["name"] for _, peer in found])
+                raise Refusal("ambiguous", "%s could be any of: %s" % (quoted(wanted), listed))
         if not peers:
-            raise Refusal("not-found", "there are no peers yet: add them to %s" % self._path)
-        guess = did_you_mean(wanted, [peer.name for peer in peers])
+            raise Refusal("not-found", "there are no peers yet: add them to %s, or join a group" % self._path)
+        guess = did_you_mean(wanted, [name for _, name, _ in names])
         raise Refusal("not-found", "there is no peer %s: %s" % (quoted(wanted), guess))
 
     # --- opening and closing
@@ -252,6 +305,30 @@ class _Ping:
 
     def handle_timeout(self, now):
         self.deferred.refuse("timeout", "%s does not answer: is it running, and is its endpoint right?" % self._name)
+
+
+def _network_of(networks, batch, i):
+    """Which of the networks at our port a datagram is for; the first counts what is nobody's."""
+    if len(networks) > 1:
+        data = batch.packet(i)
+        for network in networks:
+            if network.node.is_for_us(data):
+                return network
+    return networks[0]
+
+
+def _sum(statuses):
+    """One status of those of several nodes."""
+    total = {"peers": {}, "traffic": {}, "dropped": {}, "devices": 0}
+    for name in ("configured", "connected"):
+        total["peers"][name] = sum([status["peers"][name] for status in statuses])
+    for name in ("frames_in", "frames_out", "bytes_in", "bytes_out"):
+        total["traffic"][name] = sum([status["traffic"][name] for status in statuses])
+    for status in statuses:
+        total["devices"] += status["devices"]
+        for reason, n in status["dropped"].items():
+            total["dropped"][reason] = total["dropped"].get(reason, 0) + n
+    return total
 
 
 def _shown(peer):

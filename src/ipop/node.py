@@ -388,6 +388,8 @@ class Node:
         link.rtt = rtt if link.rtt is None else (7 * link.rtt + rtt) / 8
         if addr != link.peer.endpoint:
             link.peer.reach(addr, now)
+            if self._gossip is not None:
+                self._gossip.ask(link, now)
             self._tell(MOVED, link)
         if probe.token is not None:
             self._events.append(NodeEvent(ANSWERED, link.config.name, addr, probe.token))

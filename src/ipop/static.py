@@ -7,10 +7,12 @@ RESOLVE_AGAIN = 60_000  # ms between two look-ups of a name whose peer is not co
 
 
 class StaticPeers:
-    """Gives a node its peers. `set_problem(topic, text)` shows what is wrong."""
+    """Gives a Network's node its peers. `set_problem(topic, text)` shows what is wrong."""
 
-    def __init__(self, node, poller, set_problem):
-        self._node = node
+    def __init__(self, network, poller, set_problem):
+        self.network = network
+        self._node = network.node
+        self._poller = poller
         self._set_problem = set_problem
         self._peers = []
         self._names = {}  # public key -> (name, port), of peers that are known by name
@@ -19,6 +21,10 @@ class StaticPeers:
         self._resolve_at = None
         self._resolver = Resolver()
         poller.watch(self._resolver.fileno(), self._on_resolved)
+
+    def close(self):
+        self._poller.forget(self._resolver.fileno())
+        self.network.close()
 
     def configure(self, peers, now):
         """Make these PeerConfigs the peers; those known by name have no endpoint until the name is resolved."""
@@ -36,12 +42,15 @@ class StaticPeers:
                 self._node.set_endpoint(peer.public_key, endpoints[peer.public_key], now)
 
     def poll_timeout(self):
-        """When `handle_turn` has to be called next (ms), or None."""
-        return self._resolve_at
+        """When `handle_turn` has to be called next (ms)."""
+        when = self.network.poll_timeout()
+        return when if self._resolve_at is None else min(when, self._resolve_at)
 
     def handle_turn(self, now):
+        """What is to be done in each turn of the loop."""
         if self._resolve_at is not None and now >= self._resolve_at:
             self._resolve(now)
+        self.network.handle_turn(now)
 
     def _resolve(self, now):
         """Look up the names of the peers that are not connected."""

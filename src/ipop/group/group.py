@@ -25,7 +25,8 @@ from .secret import GroupSecret
 from .who import find
 
 NEWS_MAX = 8  # roster entries that an announcement carries besides our own
-ANNOUNCED_MAX = 12_000  # bytes of one, as text
+SETTLE_SOON, SETTLE_EVERY = 5_000, 60_000  # ms, for what follows from the time alone
+ROTATE_GAP = 60_000  # ms between two new secrets that nobody has asked for
 
 GroupEvent = namedtuple("GroupEvent", ("kind", "name"))
 ADMITTED, WAITING, REMOVED = "admitted", "waiting", "removed"
@@ -50,7 +51,9 @@ class Group:
         self.places = Places(crypto, kept["group"], self._is_member)
         for place in kept.get("places", ()):
             self._hear(self.places.add, place)
-        self.secret = GroupSecret(crypto, kept["group"], self.roster.is_admin, kept["secret"])
+        self.secret = GroupSecret(
+            crypto, kept["group"], self.roster.is_admin, kept["secret"], self.roster.revocations
+        )
         self.issuer = Issuer(crypto, self, kept.get("issuer"))
         self.signalling = Signalling(
             crypto, identity, kept["group"], [self.secret.secret], (), self._is_member, next_stamp, count
@@ -61,6 +64,10 @@ class Group:
         self._news = deque((), NEWS_MAX)  # entries (bytes) that not everybody may have heard of
         self._addresses = []
         self._place = None
+        self._rotated_at = None
+        self._settled_at = None
+        self._slots = {}  # admin's key -> the topic on which it may leave us a new secret
+        self._boxed = None  # the digest of the secret that waits for everybody
         self._events = deque((), 64)
         self._seen_revision = self.roster.revision
 
@@ -129,10 +136,14 @@ class Group:
         member = self.find_member(wanted)
         self._say_again(member, wall)
         self._say(member.key, now, wall, role=REVOKED)
-        self.secret.rotate(self.identity, now)
-        self._leave_boxes()
-        self._gossip.tell_secret(now)
+        self._rotate(now)
         self._settle(now, wall)
+
+    def _rotate(self, now):
+        """A new secret, which those who are out don't get to know."""
+        self.secret.rotate(self.identity, now)
+        self._rotated_at = now
+        self._gossip.tell_secret(now)
 
     def _say_again(self, member, wall):
         """Before an admin ceases to be one: what it signed is signed by the owner."""
@@ -179,6 +190,12 @@ class Group:
 
     def handle_timeout(self, now, wall):
         self.signalling.handle_timeout(now)
+        if now >= self._settled_at + SETTLE_SOON:
+            self._settle(now, wall)
+        is_time = self._rotated_at is None or now - self._rotated_at >= ROTATE_GAP
+        if is_time and self._is_admin and self.secret.wants_rotation(now):
+            self._rotate(now)
+            self._settle(now, wall)
 
     def handle_news(self, now, wall):
         """Something came through a tunnel."""
@@ -187,7 +204,11 @@ class Group:
     # --- what comes out
 
     def poll_timeout(self):
-        return self.signalling.poll_timeout()
+        """When `handle_timeout` has to be called next (ms)."""
+        is_urgent = self._is_admin and self.secret.is_orphaned
+        due = self._settled_at + (SETTLE_SOON if is_urgent else SETTLE_EVERY)
+        when = self.signalling.poll_timeout()
+        return due if when is None else min(due, when)
 
     def poll_subscribe(self):
         return self.signalling.poll_subscribe()
@@ -250,11 +271,14 @@ class Group:
 
     def _settle(self, now, wall):
         """Put in order what follows from the roster, the places, the secret and the invites."""
+        self._settled_at = now
         self._relay_issuer()
         if self.roster.revision != self._seen_revision:
             self._settle_roster(now, wall)
         self.signalling.set_secrets([s for _, s in self.secret.secrets(now)], now)
         self.signalling.handle_members()
+        if self._is_admin and self.secret.digest != self._boxed:
+            self._leave_boxes()
         self._listen()
         self._announce(now)
 
@@ -266,10 +290,7 @@ class Group:
         for entry in self.issuer.settle(wall):
             self._news.append(entry)
         self.places.forget_strangers()
-        if self._is_admin and self.secret.is_orphaned:
-            self.secret.rotate(self.identity, now)
-            self._leave_boxes()
-            self._gossip.tell_secret(now)
+        self.secret.handle_roster(now)
         self._seen_revision = self.roster.revision
         if self._news:
             self._gossip.tell_entries(list(self._news), now)
@@ -296,8 +317,10 @@ class Group:
         boxes = {}
         for member in self.roster.members():
             if member.role in (OWNER, ADMIN) and member.key != self.identity.public:
-                slot = secret.slot(self._crypto, self.roster.group_key, self.identity, member.key)
-                boxes[_box_topic(slot)] = member.key
+                if member.key not in self._slots:
+                    slot = secret.slot(self._crypto, self.roster.group_key, self.identity, member.key)
+                    self._slots[member.key] = _box_topic(slot)
+                boxes[self._slots[member.key]] = member.key
         wanted = set(boxes) | self.issuer.topics()
         listening = set(self._boxes) | self._issuer_topics
         for topic in listening - wanted:
@@ -307,7 +330,8 @@ class Group:
         self._boxes, self._issuer_topics = boxes, self.issuer.topics()
 
     def _leave_boxes(self):
-        """The new secret waits for each member where only it can find and open it."""
+        """The secret waits for each member where only it can find and open it; every admin leaves it."""
+        self._boxed = self.secret.digest
         for member in self.roster.members():
             if member.key != self.identity.public:
                 slot, box = self.secret.box(self.identity, member.key)

@@ -1,17 +1,18 @@
 """What members tell each other inside the tunnels: the roster, where everybody was last heard, the group's secret.
 
 All are statements that their authors signed, so it does not matter who brings them. A comparison is a digest for each
-of 16 parts of the roster (by the first four bits of the member's key), one of all places, and the secret's epoch. It
-stands in the first message of each session; frames pass the session only when both sides have compared rosters:
+of 16 parts of the roster (by the first four bits of the member's key), of all places, and of the secret. It stands in
+the first message of each session; frames pass the session only when both sides have compared rosters:
 
-    HELLO / COMPARE   16 digests of 8, the places' digest 8, epoch 8 (COMPARE has 1 byte before: 1 asks for an answer)
-    ENTRIES           part 2, parts 2, then roster entries, each behind its length 2; news has part 0 of 0
+    HELLO / COMPARE   18 digests of 8 bytes (COMPARE has 1 byte before: 1 asks for an answer)
+    ENTRIES           part 2, parts 2, tag 4, then roster entries, each behind its length 2; news has part 0 of 0
     SEEN              bucket 1, then (first 8 bytes of a member's key, sequence 8) of each place known there
     PLACE             a member's signed statement of where it is (group/places.py)
-    SECRET            an admin's signed offer of a secret (group/secret.py), to who is at an earlier epoch
+    SECRET            an admin's signed offer of a secret (group/secret.py), to who has another one
 
 Each side answers digests that differ with its entries of those parts. Who has all parts of the other's answer, or the
-same digests, has compared. What gets lost is asked for again twice a second.
+same digests, has compared; the tag is that of the digests which are answered. What gets lost is asked for again twice
+a second.
 """
 
 import struct
@@ -24,6 +25,7 @@ DIGEST = 8  # bytes
 COMPARISON = (BUCKETS + 2) * DIGEST
 ASK_AGAIN = 500  # ms
 PART = 1_100  # bytes of entries in one message
+_ENTRIES_HEAD = 8
 SEEN_MAX = 64  # places listed in one message
 
 
@@ -40,7 +42,7 @@ class Gossip:
         self._count = count
         self._on_news = on_news
         self._links = []  # links with one of our own nodes
-        self._waiting = {}  # link -> the parts of the other side's answer that are here, until its session is open
+        self._waiting = {}  # link -> _Answer, until its session is open
         self.wake_at = None
 
     def add_link(self, link):
@@ -53,12 +55,12 @@ class Gossip:
     def comparison(self):
         """What HELLO carries: COMPARISON bytes."""
         digests = b"".join(self._roster.digests())
-        return digests + self._places.digest() + struct.pack(">Q", self._secret.epoch)
+        return digests + self._places.digest() + self._secret.digest[:DIGEST]
 
     def handle_session(self, link, session, now):
         """A new session with one of our own nodes: it opens when the rosters have been compared."""
         if not session.is_open:
-            self._waiting[link] = set()
+            self._waiting[link] = _Answer(_tag(self.comparison()))
             self._deadlines.wake(self, now + ASK_AGAIN)
 
     def handle_hello(self, link, comparison, now):
@@ -70,9 +72,9 @@ class Gossip:
             self._tell(link, payload.COMPARE, b"\0" + self.comparison(), now)
 
     def handle_entries(self, link, content, now):
-        part, parts = _unpack(">HH", content)
+        part, parts, tag = _unpack(">HHI", content)
         news = []
-        at = 4
+        at = _ENTRIES_HEAD
         while at < len(content):
             (n,) = _unpack(">H", content[at : at + 2])
             data = content[at + 2 : at + 2 + n]
@@ -82,10 +84,10 @@ class Gossip:
                     news.append(data)
             except Rejected as rejected:
                 self._count(rejected.reason)
-        here = self._waiting.get(link)
-        if here is not None and parts:
-            here.add(part)
-            if len(here) >= parts:
+        answer = self._waiting.get(link)
+        if answer is not None and parts and tag == answer.tag:
+            answer.parts.add(part)
+            if len(answer.parts) >= parts:
                 self._let_pass(link, now)
         if news:
             self._spread(news, link, now)
@@ -104,12 +106,19 @@ class Gossip:
 
     def handle_place(self, link, content, now):
         if self._places.add(content):
+            for other in self._connected(now):
+                if other is not link:
+                    self._tell(other, payload.PLACE, content, now)
             self._on_news()
 
     def handle_secret(self, link, content, now):
         if self._secret.add(content, now):
             self.tell_secret(now)
             self._on_news()
+
+    def ask(self, link, now):
+        """Compare with a peer anew: what we told it lately may have gone to an address where it is no more."""
+        self._tell(link, payload.COMPARE, b"\1" + self.comparison(), now)
 
     def tell_entries(self, entries, now):
         """Entries (bytes) that are new: tell all who are connected."""
@@ -126,8 +135,11 @@ class Gossip:
             self._tell_secret(link, now)
 
     def handle_timeout(self, now):
-        for link in self._waiting:
-            self._tell(link, payload.COMPARE, b"\1" + self.comparison(), now)
+        comparison = self.comparison()
+        for link, answer in self._waiting.items():
+            if answer.tag != _tag(comparison):
+                self._waiting[link] = _Answer(_tag(comparison))
+            self.ask(link, now)
         if self._waiting:
             self._deadlines.wake(self, now + ASK_AGAIN)
 
@@ -138,12 +150,11 @@ class Gossip:
         differing = [b for b in range(BUCKETS) if comparison[b * DIGEST : (b + 1) * DIGEST] != ours[b]]
         if differing:
             entries = self._roster.entries_in(*differing)
-            self._tell_parts(link, entries, now)
+            self._tell_parts(link, entries, _tag(comparison), now)
         else:
             self._let_pass(link, now)
         at = BUCKETS * DIGEST
-        (epoch,) = struct.unpack_from(">Q", comparison, at + DIGEST)
-        if epoch < self._secret.epoch:
+        if comparison[at + DIGEST : COMPARISON] != self._secret.digest[:DIGEST]:
             self._tell_secret(link, now)
         if comparison[at : at + DIGEST] != self._places.digest():
             for bucket in range(BUCKETS):
@@ -159,15 +170,16 @@ class Gossip:
     def _spread(self, entries, source, now):
         for link in self._connected(now):
             if link is not source:
-                self._tell_parts(link, entries, now, is_news=True)
+                self._tell_parts(link, entries, None, now)
 
     def _connected(self, now):
         return [link for link in self._links if link.peer.is_connected(now)]
 
-    def _tell_parts(self, link, entries, now, is_news=False):
+    def _tell_parts(self, link, entries, tag, now):
+        """Entries in answer to the comparison with this tag; None: they are news."""
         parts = _cut(entries)
         for i, part in enumerate(parts):
-            head = struct.pack(">HH", 0, 0) if is_news else struct.pack(">HH", i, len(parts))
+            head = struct.pack(">HHI", 0, 0, 0) if tag is None else struct.pack(">HHI", i, len(parts), tag)
             self._tell(link, payload.ENTRIES, head + part, now)
 
     def _tell_secret(self, link, now):
@@ -176,6 +188,23 @@ class Gossip:
 
     def _tell(self, link, kind, content, now):
         link.peer.tell(payload.control(kind, content), now, wants_answer=False)
+
+
+class _Answer:
+    """What we wait for from one peer: the parts that are here of its answer to our comparison with this tag."""
+
+    def __init__(self, tag):
+        self.tag = tag
+        self.parts = set()
+
+
+def _tag(comparison):
+    """A number that is another one when a digest is."""
+    tag = 0
+    for at in range(0, COMPARISON, DIGEST):
+        (part,) = struct.unpack_from(">I", comparison, at)
+        tag = (tag * 31 + part) & 0xFFFFFFFF
+    return tag
 
 
 def _cut(entries):

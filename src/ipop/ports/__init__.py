@@ -5,10 +5,11 @@ import sys
 INTERPRETER = sys.implementation.name
 
 if INTERPRETER == "micropython":
-    from .micropython import crypto, files, terminal
+    from .micropython import crypto, files, programs, terminal
     from .micropython.client import Client
 else:
-    from .cpython import clock, crypto, files, terminal
+    from .cpython import clock, crypto, files, interfaces, programs, system, terminal
+    from .cpython.broker import Broker, Connected, Disconnected, Message
     from .cpython.client import Client
     from .cpython.poller import Poller
     from .cpython.resolver import Resolver
@@ -18,8 +19,12 @@ else:
 
 __all__ = (
     "INTERPRETER",
+    "Broker",
     "Client",
+    "Connected",
+    "Disconnected",
     "Listener",
+    "Message",
     "Poller",
     "Resolver",
     "Tap",
@@ -27,5 +32,8 @@ __all__ = (
     "clock",
     "crypto",
     "files",
+    "interfaces",
+    "programs",
+    "system",
     "terminal",
 )

@@ -43,35 +43,38 @@ class FailOver:
 
     def handle_failed(self, now):
         self._next += 1
-        if self._next < (self._count if self._current is None else self._current):
-            return
-        self._next = 0
-        if self._current is None:
-            self._call_at = now + self._jittered(self._pause)
-            self._pause = min(2 * self._pause, PAUSE_MAX)
-        else:
-            self._call_at = now + self._jittered(self._return_pause)
-            self._return_pause = min(2 * self._return_pause, RETURN_MAX)
+        if self._next == (self._count if self._current is None else self._current):
+            self._begin_again(now)
 
     def handle_connected(self, now):
         self._current, self._since = self._next, now
-        self._next = 0
-        self._return_pause = 2 * RETURN_FIRST
-        self._call_at = now + self._jittered(RETURN_FIRST) if self._current else None
+        self._begin_again(now)
 
     def handle_lost(self, now):
+        last, self._current = self._current, None
         if now - self._since >= STEADY:
-            self._pause = PAUSE_FIRST
-        self._current = None
-        self._next = 0
-        self._call_at = now + self._jittered(self._pause)
-        self._pause = min(2 * self._pause, PAUSE_MAX)
+            self._pause, self._return_pause = PAUSE_FIRST, RETURN_FIRST
+        self._begin_again(now)
+        if now - self._since < STEADY and last + 1 < self._count:
+            self._next = last + 1  # it takes connections and drops them: others may be better
 
     def hurry(self, now):
         """There is reason to think that the next call will be answered."""
         if self._call_at is not None:
             self._call_at = now
         self._pause = PAUSE_FIRST
+
+    def _begin_again(self, now):
+        """With the best one, after a pause."""
+        self._next = 0
+        if self._current is None:
+            self._call_at = now + self._jittered(self._pause)
+            self._pause = min(2 * self._pause, PAUSE_MAX)
+        elif self._current > 0:
+            self._call_at = now + self._jittered(self._return_pause)
+            self._return_pause = min(2 * self._return_pause, RETURN_MAX)
+        else:
+            self._call_at = None
 
     def _jittered(self, pause):
         """Between half of it and all of it."""

@@ -28,6 +28,10 @@ class Timestamps:
             self.era += 1
         self._offset = wall - now
 
+    def reach(self, stamp):
+        """Nothing from now on may be stamped earlier than this (ms since 1970)."""
+        self._last = max(self._last, stamp)
+
     def next(self, now):
         """12 bytes, higher than any before. `mark` may have moved: it must then be kept on flash."""
         last = self.stamp(now)

@@ -68,6 +68,11 @@ class Connection:
         return self._client.want_write()
 
     @property
+    def is_busy(self):
+        """Whether something was published that the broker has not confirmed."""
+        return self._under_way > 0
+
+    @property
     def has_more(self):
         """Whether something came that the socket doesn't show any more, because TLS has it already."""
         pending = getattr(self._client.socket(), "pending", None)
@@ -155,7 +160,10 @@ class Connection:
             try:
                 self.turn(self._wait(left))
             except Failure as failure:
-                raise Failure(failure.args[0], self._answer in (None, _OTHER_VERSION))
+                reason = failure.args[0]
+                if self._answer is None and reason == _BROKEN_OFF:
+                    reason = "hung up without an answer"
+                raise Failure(reason, self._answer in (None, _OTHER_VERSION))
 
     def _wait(self, timeout):
         """Up to `timeout` ms. Returns whether there is something to read."""
@@ -256,8 +264,9 @@ def _words(error):
     if isinstance(error, ssl.SSLCertVerificationError):
         hint = " (is this router's clock right?)" if error.verify_code in (_NOT_YET_VALID, _EXPIRED) else ""
         return "certificate is not trusted: %s%s" % (error.verify_message, hint)
-    if isinstance(error, ssl.SSLError):
-        return "no TLS there (%s)" % (error.reason or "it hung up").lower().replace("_", " ")
+    if isinstance(error, (ssl.SSLError, ConnectionResetError)):
+        reason = getattr(error, "reason", None) or "it hung up"
+        return "no TLS there (%s)" % reason.lower().replace("_", " ")
     if isinstance(error, TimeoutError):
         return "no answer"
     return why(error).lower() if isinstance(error, OSError) else str(error)

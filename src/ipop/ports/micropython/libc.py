@@ -23,6 +23,9 @@ fsync = _libc.func("i", "fsync", "i")
 open_file = _libc.func("i", "open", "sii")
 close = _libc.func("i", "close", "i")
 umask = _libc.func("i", "umask", "i")
+write = _libc.func("l", "write", "ipL")
+memfd_create = _libc.func("i", "memfd_create", "sI")
+execvp = _libc.func("i", "execvp", "pp")
 
 
 def checked(result):

@@ -1,0 +1,481 @@
+"""All groups of this router: what is on flash, who is being joined, and what people ask for (methods.py)."""
+
+from . import VERSION, log
+from .errors import Rejected, UserError
+from .group import backup, charter, identity, invite
+from .group.entry import ADMIN
+from .group.join import REFUSED, WELCOME, Joiner
+from .group.roster import Roster
+from .group.secret import GroupSecret
+from .group.store import Shelf, local_name
+from .membership import Membership, Wire
+from .ports import clock, crypto, files, system
+from .wire import address
+from .words import did_you_mean, quoted
+
+SLOTS = 63  # groups of one router; slot 0 is the static peers'
+
+
+class _Joining:
+    """A group that we are on the way into."""
+
+    def __init__(self, name, saved, poller, set_problem):
+        line, self.member = saved.join
+        self.name = name
+        self.invite = invite.parse(crypto, line)
+        self.identity = identity.Identity(crypto, saved.seed)
+        self.dropped = {}
+        self.joiner = Joiner(crypto, self.invite, self.identity, self.member, VERSION)
+        self._wire = Wire(
+            self.joiner,
+            self.invite.brokers,
+            None,
+            poller,
+            self._count,
+            lambda topic, text: set_problem(name + " " + topic, text),
+            self._on_message,
+        )
+
+    def poll_timeout(self):
+        return self.joiner.poll_timeout()
+
+    def handle_turn(self, now):
+        self.joiner.handle_timeout(now)
+        event = self.joiner.poll_event()
+        while event is not None:
+            log.info("%s: %s" % (self.name, event.text))
+            event = self.joiner.poll_event()
+        self._wire.handle_turn()
+
+    def close(self):
+        self._wire.close()
+
+    def _count(self, reason):
+        self.dropped[reason] = self.dropped.get(reason, 0) + 1
+
+    def _on_message(self, topic, payload, now):
+        try:
+            self.joiner.handle_message(topic, payload, now)
+        except Rejected as rejected:
+            self._count(rejected.reason)
+
+
+class Groups:
+    """`options` is the Config in force; `take_device()` gives (device, bridge) of the configuration, or None when they
+    are in use. What people ask for raises UserError."""
+
+    def __init__(self, options, timestamps, udp, poller, set_problem, take_device):
+        self._options = options
+        self._take_device = take_device
+        self._timestamps = timestamps
+        self._udp = udp
+        self._poller = poller
+        self._set_problem = set_problem
+        self._shelf = Shelf(files, crypto, options.state_dir + "/groups")
+        self._memberships = {}  # name on this router -> Membership
+        self._joining = {}  # name -> _Joining
+        self._refused = {}  # name -> what `join_status` says, of groups that were joined in vain
+        self._damaged = {}  # name -> what is wrong
+        for name in self._shelf.names():
+            try:
+                self._start(name, self._shelf.load(name))
+            except UserError as error:
+                self._damaged[name] = error.message
+                set_problem(name, error.message)
+
+    def close(self):
+        for each in self._all():
+            each.close()
+
+    # --- the loop
+
+    def memberships(self):
+        return list(self._memberships.values())
+
+    def poll_timeout(self):
+        times = [each.poll_timeout() for each in self._all()]
+        times = [when for when in times if when is not None]
+        return min(times) if times else None
+
+    def handle_turn(self, now):
+        for each in self._all():
+            each.handle_turn(now)
+        for joining in [joining for joining in self._joining.values() if joining.joiner.is_over]:
+            self._end_joining(joining, now)
+
+    def use_udp(self, udp):
+        """The port has changed."""
+        self._udp = udp
+        for membership in self._memberships.values():
+            membership.use_udp(udp)
+
+    def _all(self):
+        return list(self._memberships.values()) + list(self._joining.values())
+
+    def _start(self, name, saved):
+        if saved.kept is None:
+            self._joining[name] = _Joining(name, saved, self._poller, self._set_problem)
+            return
+        wanted = ([each for each in self._options.groups if each.name == name] or [None])[0]
+        if wanted is not None and not wanted.enabled:
+            return
+        default = (None, None) if wanted is not None and wanted.device else self._take_device()
+        device, bridge = default or (self._next_device(), None)
+        if wanted is not None:
+            device, bridge = wanted.device or device, wanted.bridge or bridge
+        used = [membership.slot for membership in self._memberships.values()]
+        slot = [slot for slot in range(1, SLOTS + 1) if slot not in used][0]
+        self._memberships[name] = Membership(
+            name,
+            identity.Identity(crypto, saved.seed),
+            saved.kept,
+            self._shelf,
+            (device, bridge),
+            slot,
+            self._timestamps,
+            self._udp,
+            self._poller,
+            self._set_problem,
+        )
+
+    def _next_device(self):
+        used = [membership.network.tap.name for membership in self._memberships.values()] + [self._options.device]
+        n = 1
+        while "ipop%d" % n in used:
+            n += 1
+        return "ipop%d" % n
+
+    def _end_joining(self, joining, now):
+        """It is answered: a member from now on, or a group that isn't ours."""
+        joining.handle_turn(now)
+        joining.close()
+        del self._joining[joining.name]
+        if joining.joiner.state == REFUSED:
+            self._refused[joining.name] = self._join_shown(joining, now)
+            self._shelf.leave(joining.name)
+            return
+        welcome = joining.joiner.welcome
+        kept = {
+            "group": joining.invite.group,
+            "charter": welcome.charter,
+            "entries": welcome.entries,
+            "secret": welcome.secret,
+            "places": welcome.places,
+            "issuer": None,
+        }
+        self._shelf.keep(joining.name, kept)
+        self._start(joining.name, self._shelf.load(joining.name))
+
+    # --- what people ask for: methods.py says what goes in and out
+
+    def methods(self):
+        """{method: handler}"""
+        return {
+            "group_create": self.create,
+            "groups": self.groups,
+            "invite": self.invite,
+            "join": self.join,
+            "join_status": self.join_status,
+            "requests": self.requests,
+            "approve": self.approve,
+            "deny": self.deny,
+            "members": self.members,
+            "rename": self.rename,
+            "promote": self.promote,
+            "demote": self.demote,
+            "revoke": self.revoke,
+            "leave": self.leave,
+            "backup": self.backup,
+            "restore": self.restore,
+        }
+
+    def groups(self, now):
+        joining = [
+            dict(_BLANK, name=each.name, state="joining", text=each.joiner.text(now), member=each.member)
+            for each in self._joining.values()
+        ]
+        damaged = [
+            dict(_BLANK, name=name, state="damaged", text=text) for name, text in sorted(self._damaged.items())
+        ]
+        return [self._shown(each, now) for each in self._memberships.values()] + joining + damaged
+
+    def create(self, now, name, member, brokers, large):
+        owner = identity.create(crypto)
+        stamp = self._timestamps.stamp(now)
+        subnet, slice_length, ula = charter.draw(crypto, large)
+        try:
+            data = charter.sign(owner, name, subnet, slice_length, ula, brokers, stamp)
+            about = charter.parse(crypto, owner.public, data)
+            roster = Roster(crypto, owner.public)
+            slice = roster.free_slice(owner.public, charter.slices(about), slice_length, clock.wall())
+            member = member or system.host_name()
+            roster.add(roster.signed(owner, owner.public, stamp, name=member, role=ADMIN, slice=slice))
+        except Rejected as rejected:
+            raise UserError(_WHY_NO_GROUP.get(rejected.reason, rejected.reason))
+        secret = GroupSecret(crypto, owner.public, roster.is_admin)
+        secret.rotate(owner, now)
+        kept = {
+            "group": owner.public,
+            "charter": data,
+            "entries": roster.entries(),
+            "secret": secret.offer,
+            "places": [],
+            "issuer": None,
+        }
+        local = self._begin(local_name(name, self._shelf.names()), owner.seed, kept=kept)
+        return self._shown(self._memberships[local], now)
+
+    def invite(self, now, group, uses, expires, approve):
+        membership = self._find(group)
+        line = membership.group.issuer.invite(uses, expires, approve, clock.wall())
+        self._follow(membership, now)
+        return {"group": membership.name, "line": line, "uses": uses, "expires_in": expires, "approve": approve}
+
+    def join(self, now, line, name, group):
+        wanted = invite.parse(crypto, line)
+        invite.check_expiry(wanted, clock.wall())
+        if group and group != wanted.name:
+            raise UserError("this is an invite to %s, not to %s" % (quoted(wanted.name), quoted(group)))
+        for membership in self._memberships.values():
+            if membership.group.roster.group_key == wanted.group:
+                raise UserError("this router is in that group already: see 'ipop members'")
+        for joining in list(self._joining.values()):
+            if joining.invite.group == wanted.group:
+                self.leave(now, joining.name)
+        seed = identity.create(crypto).seed
+        local = local_name(wanted.name, self._shelf.names())
+        self._begin(local, seed, join=(line, name or system.host_name()))
+        return self.join_status(now, local)
+
+    def join_status(self, now, group):
+        if not group and len(self._joining) == 1:
+            group = list(self._joining)[0]
+        if group in self._joining:
+            return self._join_shown(self._joining[group], now)
+        if group in self._refused:
+            return self._refused[group]
+        shown = self._shown(self._find(group), now)
+        keys = ("fingerprint", "member", "member_fingerprint", "address")
+        status = {key: shown[key] for key in keys}
+        status["address"] = shown["address"] and shown["address"].split("/")[0]
+        status.update({"group": shown["name"], "state": WELCOME, "text": "in"})
+        return status
+
+    def requests(self, now, group):
+        return [
+            {
+                "group": membership.name,
+                "name": request.name,
+                "fingerprint": identity.fingerprint(crypto, request.member),
+                "release": request.release,
+                "waits_s": max(clock.wall() - since, 0) // 1000,
+            }
+            for membership in ([self._find(group)] if group else self._memberships.values())
+            for request, since in membership.group.issuer.requests()
+        ]
+
+    def approve(self, now, request, group):
+        return self._decide(group, lambda issuer: issuer.approve(request, clock.wall()), now)
+
+    def deny(self, now, request, group):
+        return self._decide(group, lambda issuer: issuer.deny(request, clock.wall()), now)
+
+    def members(self, now, group):
+        membership = self._find(group)
+        known = membership.group
+        peers = {peer["public_key"]: peer for peer in membership.node.peers(now)}
+        return [
+            self._member_shown(known, member, peers.get(member.wg_key))
+            for member in known.roster.members() + known.roster.revoked()
+        ]
+
+    def rename(self, now, member, name, group):
+        return self._change(group, member, now, lambda known: known.rename(member, name, now, clock.wall()))
+
+    def promote(self, now, member, group):
+        return self._change(group, member, now, lambda known: known.promote(member, now, clock.wall()))
+
+    def demote(self, now, member, group):
+        return self._change(group, member, now, lambda known: known.demote(member, now, clock.wall()))
+
+    def revoke(self, now, member, group):
+        return self._change(group, member, now, lambda known: known.revoke(member, now, clock.wall()))
+
+    def leave(self, now, group):
+        """Also a group that is damaged, or that we are only on the way into."""
+        if group in self._joining:
+            role = "joining"
+            joining = self._joining.pop(group)
+            joining.joiner.cancel(now)
+            joining.close()
+        elif group in self._damaged:
+            role = "damaged"
+            del self._damaged[group]
+            self._set_problem(group, None)
+        else:
+            membership = self._find(group)
+            group = membership.name
+            role = self._shown(membership, now)["role"]
+            membership.leave()
+            membership.close()
+            del self._memberships[group]
+        self._shelf.leave(group)
+        return {"group": group, "role": role}
+
+    def backup(self, now, group):
+        membership = self._find(group)
+        line, passphrase = backup.seal(crypto, membership.group)
+        return {"group": membership.name, "line": line, "passphrase": passphrase}
+
+    def restore(self, now, line, passphrase):
+        recovery = backup.unseal(crypto, line, passphrase)
+        self._timestamps.reach(recovery.made)
+        for membership in self._memberships.values():
+            if membership.group.roster.group_key == recovery.kept["group"]:
+                raise UserError("this router is in that group already: see 'ipop members'")
+        about = charter.parse(crypto, recovery.kept["group"], recovery.kept["charter"])
+        name = local_name(about.name, list(self._memberships))
+        self._shelf.replace(name, recovery.seed, recovery.kept)
+        self._start(name, self._shelf.load(name))
+        return self._shown(self._memberships[name], now)
+
+    # --- how it works
+
+    def _begin(self, name, seed, kept=None, join=None):
+        self._refused.pop(name, None)
+        self._shelf.create(name, seed, kept=kept, join=join)
+        try:
+            self._start(name, self._shelf.load(name))
+        except UserError:
+            self._shelf.leave(name)
+            raise
+        return name
+
+    def _follow(self, membership, now):
+        """After a change: keep it, then let it be known."""
+        membership.group.handle_news(now, clock.wall())
+        membership.handle_turn(now)
+
+    def _change(self, group, wanted, now, change):
+        membership = self._find(group)
+        key = membership.group.find_member(wanted).key
+        change(membership.group)
+        self._follow(membership, now)
+        shown = self._member_shown(membership.group, membership.group.roster.member(key), None)
+        return {
+            "group": membership.name,
+            "name": shown["name"],
+            "fingerprint": shown["fingerprint"],
+            "role": shown["role"],
+            "address": shown["address"],
+        }
+
+    def _decide(self, group, decide, now):
+        waiting = [each for each in self._memberships.values() if each.group.issuer.requests()]
+        membership = self._find(group) if group or len(waiting) != 1 else waiting[0]
+        request = decide(membership.group.issuer)
+        self._follow(membership, now)
+        member = membership.group.roster.member(request.member)
+        return {
+            "group": membership.name,
+            "name": request.name,
+            "fingerprint": identity.fingerprint(crypto, request.member),
+            "address": _host(membership.group.charter, member) if member else None,
+        }
+
+    def _find(self, name):
+        """The Membership of a name, or of "" if there is only one."""
+        if name in self._memberships:
+            return self._memberships[name]
+        if not name and len(self._memberships) == 1:
+            return list(self._memberships.values())[0]
+        if name in self._joining:
+            raise UserError("%s: %s" % (name, self._joining[name].joiner.text(clock.monotonic())))
+        if name in self._damaged:
+            raise UserError(self._damaged[name])
+        known = sorted(list(self._memberships) + list(self._joining))
+        if not known:
+            raise UserError("this router is in no group: 'ipop group create NAME' makes one, 'ipop join LINE' enters")
+        if not name:
+            raise UserError("which group? Say --group with one of: " + ", ".join(known))
+        raise UserError("there is no group %s; %s" % (quoted(name), did_you_mean(name, known)))
+
+    def _shown(self, membership, now):
+        group = membership.group
+        own = group.roster.member(group.identity.public)
+        connected = [peer for peer in membership.node.peers(now) if peer["state"] == "connected"]
+        return {
+            "name": membership.name,
+            "fingerprint": identity.fingerprint(crypto, group.roster.group_key),
+            "state": "member",
+            "text": "" if group.is_member else "this router was removed from the group: 'ipop leave' forgets it",
+            "member": own.name,
+            "member_fingerprint": group.identity.fingerprint,
+            "role": own.role,
+            "address": _address(group.charter, own),
+            "device": membership.network.tap.name,
+            "bridge": membership.network.tap.bridge,
+            "members": len(group.peers()),
+            "connected": len(connected),
+            "requests": len(group.issuer.requests()),
+            "brokers": membership.brokers(),
+        }
+
+    def _member_shown(self, known, member, peer):
+        states = {"connected": "connected", "connecting": "connecting"}
+        is_this = member.key == known.identity.public
+        place = known.places.get(member.key)
+        return {
+            "name": known.roster.labels()[member.key],
+            "fingerprint": identity.fingerprint(crypto, member.key),
+            "role": member.role,
+            "address": _host(known.charter, member),
+            "state": "this router" if is_this else states.get(peer["state"], "away") if peer else "away",
+            "endpoint": address.text(peer["endpoint"]) if peer else None,
+            "release": place.release if place else None,
+        }
+
+    def _join_shown(self, joining, now):
+        joiner = joining.joiner
+        return {
+            "group": joining.name,
+            "fingerprint": identity.fingerprint(crypto, joining.invite.group),
+            "member": joining.member,
+            "member_fingerprint": joining.identity.fingerprint,
+            "state": joiner.state,
+            "text": joiner.text(now),
+            "address": None,
+        }
+
+
+def _address(about, member):
+    """The router's address in a member's slice, as "10.77.5.1/16", or None."""
+    packed = charter.router(about, member.slice, member.slice_length)
+    return None if packed is None else "%d.%d.%d.%d/%d" % (tuple(packed) + (about.subnet[1],))
+
+
+def _host(about, member):
+    """The same without the prefix length."""
+    text = _address(about, member)
+    return text and text.split("/")[0]
+
+
+# what `groups` says of a group that this router is not in
+_BLANK = {
+    "fingerprint": "",
+    "member": "",
+    "member_fingerprint": "",
+    "role": "member",
+    "address": None,
+    "device": "",
+    "bridge": None,
+    "members": 0,
+    "connected": 0,
+    "requests": 0,
+    "brokers": [],
+}
+
+_WHY_NO_GROUP = {
+    "bad-charter": "a group's name has 1 to 63 letters; a broker is mqtt://HOST or mqtts://HOST",
+    "bad-name": "a member's name has 1 to 63 letters, and nothing that can't be seen",
+}
