@@ -50,7 +50,7 @@ def _invite(shell):
     invite = shell.connect().ask("invite", question, dict)
     shell.show(invite, _show_invite, invite, terminal.qr_code(str(invite.get("line"))) if flags["qr"] else "")
     if terminal.is_terminal(2) and not flags["json"]:
-        terminal.write(2, _about(invite))
+        terminal.write(2, _about_invite(flags))
 
 
 def _show_invite(page, invite, qr_code):
@@ -58,13 +58,13 @@ def _show_invite(page, invite, qr_code):
     page.line(invite["line"])
 
 
-def _about(invite):
+def _about_invite(flags):
     """What to do with the line, for those who look at it; not a part of it, for those who pipe it on."""
-    who = "one router" if invite["uses"] == 1 else f"{invite['uses']} routers"
-    how_long = f" within {duration(invite['expires_in'])}" if invite["expires_in"] else ""
-    text = f"\nIt lets {who} into '{invite['group']}'{how_long}: over there, 'ipop join' and this line.\n"
+    who = "one router" if flags["uses"] == 1 else f"{flags['uses']} routers"
+    how_long = f" within {duration(flags['expires'])}" if flags["expires"] else ""
+    text = f"\nIt lets in {who}{how_long}: over there, 'ipop join' and this line.\n"
     text += "Send it so that nobody else reads it. This router has to be on line when it is used.\n"
-    if invite["approve"]:
+    if flags["approve"]:
         text += "Whoever uses it waits until you say 'ipop approve': 'ipop requests' shows who it is.\n"
     return text
 

@@ -71,7 +71,8 @@ def show_joining(page, join):
 
 
 def show_joined(page, join):
-    page.line(f"{join['text']}, with the address {join['address']}" if join.get("address") else join["text"], GREEN)
+    where = f", with the address {join['address']}" if join.get("address") else ""
+    page.line(f"in: this router is '{join['member']}' in '{join['group']}'{where}", GREEN)
 
 
 def show_requests(page, requests):

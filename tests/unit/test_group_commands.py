@@ -37,7 +37,7 @@ JOIN = {
     "address": None,
 }
 PENDING = dict(JOIN, state="pending", text="waiting for approval")
-IN = dict(JOIN, state="welcome", text="in: this router is 'den' in 'friends'", address="10.77.5.1/16")
+IN = dict(JOIN, state="welcome", text="in", address="10.77.5.1/16")
 REFUSED = dict(JOIN, state="refused", text="the invite has expired: ask for another")
 
 
@@ -178,10 +178,9 @@ def test_an_invite_is_one_line_and_nothing_else_in_a_pipe():
 def test_on_a_terminal_it_says_what_to_do_with_the_line():
     status, out, err, _ = run("invite", {"invite": INVITE}, width=80)
     assert (status, out) == (0, "ipop1-AAAA\n")
-    assert "It lets one router into 'friends' within 7 d: over there, 'ipop join' and this line.\n" in err
-    many = dict(INVITE, uses=5, expires_in=0, approve=True)
-    _, _, err, _ = run("invite", {"invite": many}, width=80)
-    assert "It lets 5 routers into 'friends': over there" in err and "'ipop requests' shows who it is" in err
+    assert "It lets in one router within 7 d: over there, 'ipop join' and this line.\n" in err
+    _, _, err, _ = run("invite --uses 5 --expires never --approve", {"invite": INVITE}, width=80)
+    assert "It lets in 5 routers: over there" in err and "'ipop requests' shows who it is" in err
 
 
 def test_what_an_invite_can_be():
