@@ -22,7 +22,7 @@ from .group_pages import (
 from .show import Page, duration
 from .values import Refused
 
-LOOK_AGAIN = 250  # ms between two looks at a join
+LOOK_AGAIN = 100  # ms between two looks at a join
 FOR_EVER = 0
 _TEN_YEARS = 315_360_000  # s
 

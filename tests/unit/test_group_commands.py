@@ -250,7 +250,7 @@ def test_a_refused_join_says_why():
 
 def test_waiting_has_an_end_if_one_is_given():
     status, _, err, asked = run("join ipop1-AAAA --wait 1", {"join": JOIN, "join_status": [PENDING] * 99})
-    assert status == 1 and len(asked) == 1 + 4, "four looks in a second"
+    assert status == 1 and len(asked) == 1 + 10, "ten looks in a second"
     assert err == (
         "ipop: not in yet: waiting for approval. ipopd goes on with it: "
         "'ipop groups' shows how far it is, 'ipop leave' ends it\n"
