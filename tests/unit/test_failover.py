@@ -89,6 +89,19 @@ def test_a_broker_that_throws_all_out_is_not_called_again_and_again():
     assert story.failover.poll_timeout() <= story.now + PAUSE_FIRST
 
 
+def test_a_broker_that_throws_all_out_is_not_the_best():
+    """It takes connections, so it looks like one: the next in the list is better, and is left less and less often."""
+    story = Story(2, [0, 1])
+    for _ in range(10_000):
+        story.run(1_000)
+        if story.failover.current == 0:
+            story.failover.handle_lost(story.now)
+    assert story.failover.current == 1
+    assert [index for _, index in story.calls[:4]] == [0, 1, 0, 1]
+    pauses = story.pauses()
+    assert pauses[0] <= 2 * RETURN_FIRST and min(pauses[5:]) >= RETURN_MAX // 2
+
+
 def test_who_is_at_a_worse_one_goes_back():
     """Else the members stay apart when each lost the best broker at another time."""
     story = Story(3, [2]).run(0)

@@ -23,6 +23,7 @@ from . import clock
 MQTT_5, MQTT_3_1_1 = paho.MQTTv5, paho.MQTTv311
 PACKET_MAX = MESSAGE_MAX + 1024  # bytes of a packet: MQTT 5 keeps larger ones from us
 PACKET_LIMIT = 4 << 20  # bytes with which a connection ends: with 3.1.1 anybody may leave something large
+CHUNK = 65_536  # bytes that are read at a time
 CONNECT_MAX = 10_000  # ms
 KEEPALIVE = 60  # s of silence after which the broker is asked whether it is there
 UNDER_WAY_MAX = 20  # messages that the broker has not confirmed
@@ -92,7 +93,7 @@ class Connection:
                 self._client.loop_write()
             self._client.loop_misc()
         except Exception as error:  # whatever a parser may stumble over
-            self._end("sends what is not MQTT (%s)" % (error or type(error).__name__))
+            self._end("%s (%s)" % (_NOT_MQTT, error or type(error).__name__))
         if self._client.socket() is None:
             self._end(_BROKEN_OFF)
         if self._ended is not None:
@@ -122,7 +123,7 @@ class Connection:
     # --- connecting
 
     def _new_client(self, url, will):
-        client = paho.Client(
+        client = _Client(
             paho.CallbackAPIVersion.VERSION2,
             client_id=secrets.token_hex(11),  # 22 letters: every broker takes 23
             protocol=self._version,
@@ -181,11 +182,9 @@ class Connection:
 
     def _read(self):
         for _ in range(_READS):
-            self._client.loop_read()
-            coming = self._client._in_packet["remaining_length"]
-            if coming > PACKET_LIMIT:
-                self._end("sends a packet of %d bytes" % coming)
-            if self._client._in_messages:  # of QoS 2, which we never asked for, and which paho keeps without end
+            if self._client.loop_read() == paho.MQTT_ERR_PROTOCOL:
+                self._end(_NOT_MQTT)
+            if self._client._in_messages:  # of QoS 2, which nobody asked for, and which paho keeps without end
                 self._end("sends what was not asked for")
             if self._client.socket() is None or self._ended is not None or not self.has_more:
                 break
@@ -207,8 +206,8 @@ class Connection:
     def _on_disconnect(self, client, userdata, flags, reason, properties):
         if flags.is_disconnect_packet_from_server:
             self._end("hung up: " + reason.getName().lower())
-        else:
-            self._end(_SILENT if reason.getName() == "Keep alive timeout" else _BROKEN_OFF)
+        elif reason.getName() == "Keep alive timeout":
+            self._end("no answer any more")
 
     def _on_subscribe(self, client, userdata, mid, reasons, properties):
         if any(reason.is_failure for reason in reasons):
@@ -231,8 +230,18 @@ class Connection:
         self._deliver(topic, message.payload)
 
 
+class _Client(paho.Client):
+    """paho's, but it does not gather whatever somebody sends: a packet of MQTT can have 256 MB."""
+
+    def _sock_recv(self, bufsize):
+        coming = self._in_packet["remaining_length"]
+        if coming > PACKET_LIMIT:
+            raise ValueError("a packet of %d bytes" % coming)
+        return super()._sock_recv(min(bufsize, CHUNK))
+
+
 _BROKEN_OFF = "the connection broke off"
-_SILENT = "no answer any more"
+_NOT_MQTT = "sends what is not MQTT"
 _OTHER_VERSION = "Unsupported protocol version"
 _WRONG_PASSWORD = "user name or password is wrong, or missing"  # noqa: S105
 _REFUSALS = {"Bad user name or password": _WRONG_PASSWORD, "Not authorized": _WRONG_PASSWORD}

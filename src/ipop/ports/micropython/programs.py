@@ -1,7 +1,6 @@
 """Other programs. As ports/cpython/programs.py."""
 
 import array
-import os
 
 import uctypes
 

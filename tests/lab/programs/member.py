@@ -1,0 +1,65 @@
+"""One who talks to brokers: listens to topics, publishes, and prints what happens until it is told to stop.
+
+    member.py [--listen TOPIC] [--publish TOPIC TEXT] [--retain TOPIC TEXT] [--will TOPIC TEXT] URL...
+
+It says all of it again at each connection. How long it took to hang up is the last that it prints.
+"""
+
+import argparse
+import select
+import signal
+import time
+
+from ipop.ports.cpython.broker import Broker, Connected, Disconnected, Message
+from ipop.signal.holdings import Publish
+from ipop.signal.url import parse
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--listen", action="append", default=[])
+    for name in ("--publish", "--retain", "--will"):
+        parser.add_argument(name, action="append", nargs=2, default=[])
+    parser.add_argument("urls", nargs="+")
+    options = parser.parse_args()
+    say = [Publish(topic, text.encode(), True) for topic, text in options.retain]
+    say += [Publish(topic, text.encode(), False) for topic, text in options.publish]
+    wills = [Publish(topic, text.encode(), False) for topic, text in options.will]
+
+    broker = Broker([parse(url) for url in options.urls], wills[0] if wills else None, lambda word: tell("count", word))
+    signal.signal(signal.SIGTERM, lambda *_: hang_up(broker))
+    signal.signal(signal.SIGHUP, lambda *_: broker.reconnect())
+    while True:
+        select.select([broker.fileno()], [], [])
+        event = broker.poll()
+        while event is not None:
+            handle(broker, event, options.listen, say)
+            event = broker.poll()
+
+
+def handle(broker, event, listen, say):
+    if isinstance(event, Connected):
+        tell("connected", event.broker)
+        for topic in listen:
+            broker.subscribe(topic)
+        for publish in say:
+            broker.publish(publish)
+    elif isinstance(event, Disconnected):
+        tell("disconnected", event.reason)
+    elif isinstance(event, Message):
+        tell("message", event.topic, event.payload[:100].decode(errors="replace"))
+
+
+def hang_up(broker):
+    began = time.monotonic()
+    broker.close()
+    tell("closed after", int(1000 * (time.monotonic() - began)), "ms")
+    time.sleep(0.2)  # the thread says good-bye
+    raise SystemExit
+
+
+def tell(*words):
+    print(*words, flush=True)
+
+
+main()
