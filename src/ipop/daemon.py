@@ -242,6 +242,7 @@ class Daemon:
         status["port"] = self._udp.port
         status["uptime_s"] = (now - self._started) // 1000
         status["problems"] = list(self._problems.values())
+        status["groups"] = self._groups.groups(now)
         return status
 
     def _peers(self, now):

@@ -191,7 +191,15 @@ class Groups:
 
     def groups(self, now):
         joining = [
-            dict(_BLANK, name=each.name, state="joining", text=each.joiner.text(now), member=each.member)
+            dict(
+                _BLANK,
+                name=each.name,
+                fingerprint=identity.fingerprint(crypto, each.invite.group),
+                state="joining",
+                text=each.joiner.text(now),
+                member=each.member,
+                member_fingerprint=each.identity.fingerprint,
+            )
             for each in self._joining.values()
         ]
         damaged = [
@@ -234,8 +242,7 @@ class Groups:
     def join(self, now, line, name, group):
         wanted = invite.parse(crypto, line)
         invite.check_expiry(wanted, clock.wall())
-        if group and group != wanted.name:
-            raise UserError("this is an invite to %s, not to %s" % (quoted(wanted.name), quoted(group)))
+        invite.check_group(wanted, group)
         for membership in self._memberships.values():
             if membership.group.roster.group_key == wanted.group:
                 raise UserError("this router is in that group already: see 'ipop members'")
@@ -303,6 +310,9 @@ class Groups:
 
     def leave(self, now, group):
         """Also a group that is damaged, or that we are only on the way into."""
+        others = list(self._joining) + list(self._damaged)
+        if not group and not self._memberships and len(others) == 1:
+            group = others[0]
         if group in self._joining:
             role = "joining"
             joining = self._joining.pop(group)

@@ -1,0 +1,195 @@
+"""A group is made, a friend is invited by one line of text, and out again; the broker is a real mosquitto."""
+
+import json
+import statistics
+import time
+
+import pytest
+from brokers import Mosquitto
+from netns import wait_for
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def new_home(lab, name, nat=False):
+    home = lab.add_home(name, nat=nat)
+    home.add_console("pc")
+    home.start_daemon()
+    return home
+
+
+def asked(home, *words):
+    """What `ipop` answers, as JSON."""
+    return json.loads(home.daemon.ipop("--json", *words).stdout)
+
+
+def console_of(home):
+    """The home's console, with an address of the slice that its router was given."""
+    router, length = asked(home, "groups")[0]["address"].split("/")
+    console = home.consoles[0]
+    address = router.rpartition(".")[0] + ".10"
+    if console.address != address:
+        console.address = address
+        console.ip(f"addr add {address}/{length} dev eth0")
+    return console
+
+
+@pytest.fixture
+def broker(lab):
+    return Mosquitto(lab.add_host("broker"))
+
+
+@pytest.fixture
+def den(lab, broker):
+    home = new_home(lab, "den")
+    asked(home, "group", "create", "friends", "--name", "den", "--broker", broker.url)
+    return home
+
+
+def join(home, line, *words):
+    return home.daemon.ipop("join", line, "--name", home.name, "--wait", 20, *words, check=False)
+
+
+def invite(home, *words):
+    return asked(home, "invite", *words)["line"]
+
+
+def connected(home, *names):
+    def is_so():
+        return set(names) <= {peer["name"] for peer in asked(home, "peers") if peer["state"] == "connected"}
+    wait_for(is_so, 10, f"{home.name}: connected with {', '.join(names)}")
+
+
+def test_from_an_invite_to_the_first_ping_with_nothing_else_typed(lab, den):
+    """A console in one home reaches one in the other; how long that takes is printed."""
+    times = []
+    line = invite(den, "--uses", "10")
+    for n in range(10):
+        cabin = new_home(lab, f"cabin{n}", nat=True)
+        began = time.monotonic()
+        assert join(cabin, line).returncode == 0
+        pc = console_of(den)
+        tv = console_of(cabin)
+        command = ["ping", "-n", "-c", 1, "-i", 0.1, "-w", 10, pc.address]
+        tv.run(command)
+        times.append(time.monotonic() - began)
+    print(f"from join to the first ping: median {statistics.median(times):.2f} s of {len(times)}, most {max(times):.2f}")
+
+
+def test_a_revoked_router_is_out_at_once(lab, den):
+    cabin, lodge = new_home(lab, "cabin", nat=True), new_home(lab, "lodge")
+    for home in (cabin, lodge):
+        assert join(home, invite(den)).returncode == 0
+    pc, tv, phone = console_of(den), console_of(cabin), console_of(lodge)
+    connected(lodge, "den", "cabin")
+    assert tv.ping(pc.address).received and phone.ping(pc.address).received
+    undisturbed = phone.start_ping(pc.address)
+    asked(den, "revoke", "cabin")
+    wait_for(lambda: not tv.ping(pc.address, count=1).received, 5, "silence")
+    assert not tv.ping(phone.address, count=1).received
+    assert [m["role"] for m in asked(lodge, "members", "--revoked") if m["name"].startswith("cabin")] == ["revoked"]
+    assert undisturbed.lost() == 0
+
+
+def test_each_wrong_invite_has_its_own_message(lab, den):
+    cabin = new_home(lab, "cabin")
+    line = invite(den)
+    assert "damaged" in join(cabin, line[:-1] + ("A" if line[-1] != "A" else "B")).stderr
+    assert join(cabin, line).returncode == 0
+    assert "already" in join(cabin, line).stderr
+    lodge = new_home(lab, "lodge")
+    assert "used up" in join(lodge, line).stderr
+
+
+def test_a_join_while_the_issuer_is_away_waits_for_it(lab, den):
+    line = invite(den)
+    den.daemon.stop()
+    cabin = new_home(lab, "cabin", nat=True)
+    assert "waiting" in cabin.daemon.ipop("join", line, "--wait", 1, check=False).stdout
+    den.start_daemon()
+    wait_for(lambda: asked(cabin, "groups")[0]["state"] == "member", 20, "the cabin is in")
+
+
+def test_who_has_to_be_approved_waits_for_it(lab, den):
+    cabin, lodge = new_home(lab, "cabin"), new_home(lab, "lodge")
+    line = invite(den, "--uses", "2", "--approve")
+    for home in (cabin, lodge):
+        assert "waiting for approval" in home.daemon.ipop("join", line, "--wait", 2, check=False).stdout
+    waiting = {request["fingerprint"] for request in asked(den, "requests")}
+    assert waiting == {asked(home, "groups")[0]["member_fingerprint"] for home in (cabin, lodge)}
+    asked(den, "approve", asked(cabin, "groups")[0]["member_fingerprint"])
+    asked(den, "deny", asked(lodge, "groups")[0]["member_fingerprint"])
+    connected(den, *[m["name"] for m in asked(den, "members") if m["role"] == "member"])
+    wait_for(lambda: asked(lodge, "groups") == [], 10, "the lodge knows that it was denied")
+
+
+def test_the_broker_dies_comes_back_empty_and_nobody_notices(lab, den, broker):
+    cabin = new_home(lab, "cabin", nat=True)
+    assert join(cabin, invite(den)).returncode == 0
+    pc, tv = console_of(den), console_of(cabin)
+    assert tv.ping(pc.address).received
+    undisturbed = tv.start_ping(pc.address)
+    broker.kill()
+    time.sleep(2)
+    assert undisturbed.lost() == 0
+
+    cabin.daemon.kill()
+    cabin.start_daemon()
+    wait_for(lambda: tv.ping(pc.address, count=1).received, 10, "the cabin, restarted with no broker")
+
+    broker.start()
+    lodge = new_home(lab, "lodge", nat=True)
+    assert join(lodge, invite(den)).returncode == 0
+    assert console_of(lodge).ping(pc.address).received
+
+
+def test_a_second_broker_takes_over(lab):
+    first, second = Mosquitto(lab.add_host("one")), Mosquitto(lab.add_host("two"))
+    den = new_home(lab, "den")
+    asked(den, "group", "create", "friends", "--broker", first.url, "--broker", second.url)
+    line = invite(den, "--uses", "2")
+    assert join(new_home(lab, "cabin", nat=True), line).returncode == 0
+    first.kill()
+    lodge = new_home(lab, "lodge")
+    assert join(lodge, line).returncode == 0
+    connected(lodge, "cabin")
+
+
+def test_a_damaged_file_is_told_and_stays_as_it_is(lab, den):
+    folder = den.folder / "groups" / "friends"
+    assert folder.stat().st_mode & 0o077 == 0
+    for name in ("identity", "group"):
+        path = folder / name
+        good = path.read_bytes()
+        damaged = good.replace(b"a", b"b", 1)
+        den.daemon.stop()
+        path.write_bytes(damaged)
+        den.start_daemon()
+        assert asked(den, "groups")[0]["state"] == "damaged"
+        assert any(str(path) in text and "damaged" in text for text in den.daemon.status()["problems"])
+        den.daemon.stop()
+        assert path.read_bytes() == damaged
+        path.write_bytes(good)
+        den.start_daemon()
+        assert asked(den, "groups")[0]["state"] == "member"
+
+
+def test_another_router_takes_over_with_the_recovery_line(lab, den):
+    cabin = new_home(lab, "cabin", nat=True)
+    assert join(cabin, invite(den)).returncode == 0
+    pc, tv = console_of(den), console_of(cabin)
+    assert tv.ping(pc.address).received
+    before = asked(den, "groups")[0]
+    sealed = asked(den, "backup")
+    den.daemon.stop()
+
+    spare = new_home(lab, "spare")
+    spare.daemon.ipop("restore", sealed["line"], "--passphrase", sealed["passphrase"])
+    after = asked(spare, "groups")[0]
+    assert [after[key] for key in ("member", "role", "address", "member_fingerprint")] == [
+        before[key] for key in ("member", "role", "address", "member_fingerprint")
+    ]
+    console = console_of(spare)
+    tv.ip("neigh flush all")  # the console that has the address now is another one
+    wait_for(lambda: tv.ping(console.address, count=1).received, 20, "the spare router in the den's place")
+    assert join(new_home(lab, "lodge", nat=True), invite(spare)).returncode == 0
