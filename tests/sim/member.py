@@ -95,6 +95,13 @@ class Member(Router):
             self.group.handle_connected(self._agenda.now)
             self._pump()
 
+    def be_in(self, me, kept):
+        """In a group that was made elsewhere, as this Identity."""
+        self._become(me)
+        self.kept = kept
+        self._enter({})
+        self._pump()
+
     def invite(self, uses=1, expires_in=DAY, approve=False):
         line = self.group.issuer.invite(uses, expires_in, approve, self.wall)
         self.group.handle_news(self._agenda.now, self.wall)

@@ -293,9 +293,10 @@ def test_nodes_with_the_same_offer_see_it_by_a_digest():
 def test_a_box_is_found_and_opened_by_the_one_it_is_for():
     a, b = Group(ANN).nodes(2)
     a.rotate(ANN, 0)
-    slot, box = a.box(ANN, DEN.public)
+    slot, box = a.box(ANN, DEN.public, [b"an entry", b"another"])
     assert secret.slot(crypto, HOME.public, DEN, ANN.public) == slot and len(slot) == 32
-    offer = secret.unbox(crypto, HOME.public, DEN, ANN.public, box)
+    offer, entries = secret.unbox(crypto, HOME.public, DEN, ANN.public, box)
+    assert entries == [b"an entry", b"another"]
     assert offer == a.offer and answer(b, offer) is True
 
 

@@ -24,6 +24,7 @@ from .roster import OWNER, Roster
 from .secret import GroupSecret
 from .who import find
 
+GROUNDS_MAX = 16_000  # bytes of entries that go with a new secret
 NEWS_MAX = 8  # roster entries that an announcement carries besides our own
 SETTLE_SOON, SETTLE_EVERY = 5_000, 60_000  # ms, for what follows from the time alone
 ROTATE_GAP = 60_000  # ms between two new secrets that nobody has asked for
@@ -266,7 +267,9 @@ class Group:
 
     def _open_box(self, box, admin, now):
         if box:
-            offer = secret.unbox(self._crypto, self.roster.group_key, self.identity, admin, box)
+            offer, entries = secret.unbox(self._crypto, self.roster.group_key, self.identity, admin, box)
+            for entry in entries:
+                self._hear(self.roster.add, entry)
             self.secret.add(offer, now)
 
     def _settle(self, now, wall):
@@ -332,10 +335,20 @@ class Group:
     def _leave_boxes(self):
         """The secret waits for each member where only it can find and open it; every admin leaves it."""
         self._boxed = self.secret.digest
+        entries = self._grounds()
         for member in self.roster.members():
             if member.key != self.identity.public:
-                slot, box = self.secret.box(self.identity, member.key)
+                slot, box = self.secret.box(self.identity, member.key, entries)
                 self.signalling.publish(_box_topic(slot), box, True)
+
+    def _grounds(self):
+        """The entries by which who was away sees why there is a new secret, and that its signer is an admin."""
+        admins = [member for member in self.roster.members() if member.role in (OWNER, ADMIN)]
+        revoked = sorted(self.roster.revoked(), key=lambda member: -member.serial)
+        entries = [member.entry for member in admins + revoked]
+        while sum([len(entry) for entry in entries]) > GROUNDS_MAX:
+            entries.pop()
+        return entries
 
     def _announce(self, now):
         """Tell by the broker who we are, who signed that, where we are, and what is new."""

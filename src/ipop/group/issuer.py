@@ -109,8 +109,14 @@ class Issuer:
     def settle(self, wall):
         """The roster has changed: another slice for those who have lost theirs to somebody else's choice.
 
-        To be seen to by who chose it, or the owner. Returns the new entries (bytes), in the roster already."""
+        To be seen to by who chose it, or the owner. Returns the new entries (bytes), in the roster already. An invite
+        by which somebody came who is out again has ended: that one knows it still."""
         identity, roster = self._group.identity, self._group.roster
+        for issued in self._invites.values():
+            if issued.left and any(self._is_revoked(key) for key in issued.admitted):
+                issued.left = 0
+                self._tell_those_who_wait_in_vain(issued)
+                self.revision += 1
         entries = []
         if not roster.is_admin(identity.public):
             return entries
@@ -199,6 +205,7 @@ class Issuer:
             return "full"
         self._forget_waiter(request.member)
         issued.left -= 1
+        issued.admitted.append(request.member)
         if issued.left == 0:
             self._tell_those_who_wait_in_vain(issued)
         self.revision += 1
@@ -264,6 +271,10 @@ class Issuer:
 
     # --- looking up, keeping
 
+    def _is_revoked(self, key):
+        member = self._group.roster.member(key)
+        return member is not None and member.role == REVOKED
+
     def _find(self, wanted):
         if not self._waiting:
             raise UserError("nobody waits for approval")
@@ -300,7 +311,7 @@ class Issuer:
 class _Issued:
     """An invite of ours. `expires` in s since 1970, `ended` in ms, None as long as it is good or no clock was set."""
 
-    def __init__(self, crypto, secret, expires, left, approve, ended=None, denied=()):
+    def __init__(self, crypto, secret, expires, left, approve, ended=None, denied=(), admitted=()):
         self.secret = secret
         self.topic = invite.request_topic(crypto, secret)
         self.expires = expires
@@ -308,6 +319,7 @@ class _Issued:
         self.approve = approve
         self.ended = ended
         self.denied = list(denied)  # keys
+        self.admitted = list(admitted)  # keys
 
     def saved(self):
         return {
@@ -317,6 +329,7 @@ class _Issued:
             "approve": self.approve,
             "ended": self.ended,
             "denied": [key_text(key) for key in self.denied],
+            "admitted": [key_text(key) for key in self.admitted],
         }
 
 
@@ -329,6 +342,7 @@ def _load_invite(crypto, saved):
         saved["approve"],
         saved["ended"],
         [parse_key(key) for key in saved["denied"]],
+        [parse_key(key) for key in saved["admitted"]],
     )
 
 

@@ -121,10 +121,15 @@ class GroupSecret:
         return self._orphaned_since is not None and now - self._orphaned_since >= PATIENCE
 
     def secrets(self, now):
-        """[(epoch, secret)] that messages may come under: the one in use, then those that some may still be at."""
+        """[(epoch, secret)] that messages may come under: the one in use, then those that others may be at.
+
+        Among these is an offer that came early: what is said under it may be the very news that it waits for."""
         self._previous = [(offer, since) for offer, since in self._previous if now - since < KEPT]
         offers = [self._offer] if self._offer else []
-        return [(offer.epoch, offer.secret) for offer in offers + [offer for offer, _ in self._previous]]
+        offers += [offer for offer, _ in self._previous]
+        if self._early is not None:
+            offers.append(parse(self._crypto, self._group_key, self._early))
+        return [(offer.epoch, offer.secret) for offer in offers]
 
     def add(self, data, now):
         """True if an offer (bytes) is taken up, False if it is the one in use or has been overtaken. Raises Rejected:
@@ -164,11 +169,13 @@ class GroupSecret:
         self._take(parse(self._crypto, self._group_key, data), now)
         return data
 
-    def box(self, identity, member):
-        """(slot, box): the offer in use as only this member's key can open it, and where it looks for it."""
+    def box(self, identity, member, entries=()):
+        """(slot, box): the offer in use as only this member's key can open it, and where it looks for it.
+
+        With it go entries of the roster (bytes) which the reader may need to take it up."""
         slot, key = _pair(self._crypto, self._group_key, identity, identity.public, member)
         nonce = self._crypto.random(_NONCE)
-        return slot, nonce + self._crypto.xseal(key, nonce, slot, self._offer.data)
+        return slot, nonce + self._crypto.xseal(key, nonce, slot, self._offer.data + _joined(entries))
 
     def _beats(self, offer):
         if self._offer is None or offer.epoch != self.epoch:
@@ -194,12 +201,25 @@ def slot(crypto, group_key, identity, admin):
 
 
 def unbox(crypto, group_key, identity, admin, box):
-    """The offer (bytes) in a box from an admin's key, still to be added. Raises Rejected: "bad-box"."""
+    """(offer, entries) in a box from an admin's key: bytes, still to be added. Raises Rejected: "bad-box"."""
     pair = _pair(crypto, group_key, identity, admin, identity.public)
     data = pair and crypto.xunseal(pair[1], box[:_NONCE], pair[0], box[_NONCE:]) if len(box) > _NONCE else None
-    if not data:
+    if not data or len(data) < _SIZE:
         raise Rejected("bad-box")
-    return data
+    return data[:_SIZE], _parted(data[_SIZE:])
+
+
+def _joined(entries):
+    return b"".join([len(entry).to_bytes(2, "big") + entry for entry in entries])
+
+
+def _parted(data):
+    entries, at = [], 0
+    while at + 2 <= len(data):
+        n = data[at] << 8 | data[at + 1]
+        entries.append(data[at + 2 : at + 2 + n])
+        at += 2 + n
+    return entries
 
 
 def _pair(crypto, group_key, identity, sender, receiver):
