@@ -256,6 +256,30 @@ def test_a_letter_taken_back():
     assert not cabin.take(Mailed) and len(group.broker.retained) == 2
 
 
+def test_a_letter_taken_back_stays_away():
+    """Even if somebody wrote over it, or the secret changes afterwards."""
+    group, den, cabin = two()
+    cabin.disconnect()
+    den.mail(cabin, "meet", {}, keep=True)
+    topic = group.broker.log[-1].topic
+    group.inject(topic, b"garbage")
+    den.signalling.recall(cabin.key, "meet")
+    group.collect()
+    assert topic not in group.broker.retained and topic not in group.broker.listened(den)
+    group.run(2 * REPAIR_FIRST)
+    group.rotate()
+    cabin.connect()
+    assert not cabin.take(Mailed) and den.dropped == cabin.dropped == {}
+
+
+def test_notes_of_an_old_connection():
+    group, den, cabin = two()
+    assert den.signalling.mail(cabin.key, "meet", {})
+    den.disconnect()
+    den.connect()
+    assert not cabin.take(Mailed)
+
+
 def test_letters_to_who_is_put_out():
     group, den, cabin = two()
     cabin.disconnect()
@@ -391,6 +415,22 @@ def test_a_letter_that_somebody_writes_over_is_put_back():
     assert den.dropped == {"signal-overwritten": 1} and cabin.dropped == {}
 
 
+def test_a_slot_is_looked_at_again_before_it_is_put_back():
+    """What stands there may be overtaken by our own word; and who writes again and again gains no time."""
+    group, den, cabin = two()
+    topic, payload = announcement(group, den)
+    group.broker.show(den, topic, b"garbage")
+    group.run(REPAIR_FIRST // 2)
+    den.signalling.handle_timeout(group.now)
+    group.broker.show(den, topic, payload)
+    group.run(REPAIR_FIRST)
+    assert den.dropped == {}
+    for _ in range(4):
+        group.inject(topic, b"garbage")
+        group.run(REPAIR_FIRST // 4)
+    assert den.dropped == {"signal-overwritten": 1}
+
+
 def test_writing_over_without_end_is_answered_less_and_less():
     """There may be two routers with one key, restored from one backup: they must not shout at each other for ever."""
     group, den, cabin = two()
@@ -521,9 +561,11 @@ def test_who_has_not_heard_of_the_new_secret_is_still_understood():
     cabin.signalling.set_secrets([new, old], group.now)
     group.collect()
     assert contents(cabin.take(Announced)) == [HOTEL]
+    said = len(group.broker.log)
     den.signalling.set_secrets([new], group.now)
     cabin.signalling.set_secrets([new], group.now)
     group.collect()
+    assert len(group.broker.log) == said
     assert len(group.broker.listened(den)) == 2
     assert group.broker.show(den, announcement(group, cabin)[0], b"x") == "signal-unknown-topic"
 
