@@ -68,6 +68,7 @@ class Group:
         self._rotated_at = None
         self._settled_at = None
         self._slots = {}  # admin's key -> the topic on which it may leave us a new secret
+        self._listening_since = None  # the revisions of roster and issuer that `_listen` has seen
         self._boxed = None  # the digest of the secret that waits for everybody
         self._events = deque((), 64)
         self._seen_revision = self.roster.revision
@@ -317,6 +318,10 @@ class Group:
 
     def _listen(self):
         """Subscribe to the topics on which invites are answered and new secrets wait."""
+        cause = self.roster.revision, self.issuer.revision
+        if cause == self._listening_since:
+            return
+        self._listening_since = cause
         boxes = {}
         for member in self.roster.members():
             if member.role in (OWNER, ADMIN) and member.key != self.identity.public:

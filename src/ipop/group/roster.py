@@ -84,6 +84,8 @@ class Roster:
         self._admins = {group_key}
         self._claims = Claims(crypto)
         self._orphans = {}  # member's key -> the entry that was in force
+        self._views = {}  # member's key -> Member, as of the revision `_viewed_at`
+        self._viewed_at = 0
         self._digests = [None] * BUCKETS  # None where it has to be computed
 
     # --- what comes in
@@ -369,6 +371,14 @@ class Roster:
         return role_of(self._records[key].in_force) == REVOKED
 
     def _view(self, key):
+        if self._viewed_at != self.revision:
+            self._viewed_at, self._views = self.revision, {}
+        view = self._views.get(key)
+        if view is None:
+            view = self._views[key] = self._new_view(key)
+        return view
+
+    def _new_view(self, key):
         record = self._records[key]
         entry = parse(record.in_force)
         is_kept = entry.slice != NO_SLICE and entry.role != REVOKED and self._claims.keeps(entry.slice, key)
