@@ -73,7 +73,8 @@ def test_from_an_invite_to_the_first_ping_with_nothing_else_typed(lab, den):
         command = ["ping", "-n", "-c", 1, "-i", 0.1, "-w", 10, pc.address]
         tv.run(command)
         times.append(time.monotonic() - began)
-    print(f"from join to the first ping: median {statistics.median(times):.2f} s of {len(times)}, most {max(times):.2f}")
+    median, most = statistics.median(times), max(times)
+    print(f"from join to the first ping: median {median:.2f} s of {len(times)}, at most {most:.2f} s")
 
 
 def test_a_revoked_router_is_out_at_once(lab, den):
