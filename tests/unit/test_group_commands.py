@@ -103,15 +103,15 @@ def test_a_group_is_made_and_what_comes_next_is_said():
     assert asked == {"name": "friends", "member": "", "brokers": [], "large": False}
     assert out == (
         "The group 'friends' is there, and this router is its owner.\n"
-        "\n"
-        f"group        'friends', {FRIENDS}\n"
-        f"this router  'home', {HOME}\n"
-        "address      10.77.1.1/16\n"
-        "device       ipop0\n"
-        "brokers      mqtt://broker.example\n"
-        "\n"
-        "'ipop invite' prints a line that lets a friend's router in.\n"
-        "'ipop backup' prints one with which another router can take over if this one breaks: do that soon.\n"
+        + "\n"
+        + f"group        'friends', {FRIENDS}\n"
+        + f"this router  'home', {HOME}\n"
+        + "address      10.77.1.1/16\n"
+        + "device       ipop0\n"
+        + "brokers      mqtt://broker.example\n"
+        + "\n"
+        + "'ipop invite' prints a line that lets a friend's router in.\n"
+        + "'ipop backup' prints one with which another router can take over if this one breaks: do that soon.\n"
     )
 
 
@@ -143,15 +143,15 @@ def test_groups():
     out, _ = printed("groups", [dict(GROUP, requests=2), joining, damaged])
     assert out == (
         "GROUP    STATE    ADDRESS       OTHERS            ROLE   THIS ROUTER  BROKER                 FINGERPRINT\n"
-        f"friends  member   10.77.1.1/16  2 of 3 connected  owner  home         mqtt://broker.example  {FRIENDS}\n"
-        f"club     joining  -             -                 -      home         -                      {FRIENDS}\n"
-        f"old      damaged  -             -                 -      -            -                      {FRIENDS}\n"
-        "\n"
-        "club: asked; waiting\n"
-        "\n"
-        "old: /x is damaged: 'ipop leave'\n"
-        "\n"
-        "2 routers wait to be let in: see 'ipop requests'\n"
+        + f"friends  member   10.77.1.1/16  2 of 3 connected  owner  home         mqtt://broker.example  {FRIENDS}\n"
+        + f"club     joining  -             -                 -      home         -                      {FRIENDS}\n"
+        + f"old      damaged  -             -                 -      -            -                      {FRIENDS}\n"
+        + "\n"
+        + "club: asked; waiting\n"
+        + "\n"
+        + "old: /x is damaged: 'ipop leave'\n"
+        + "\n"
+        + "2 routers wait to be let in: see 'ipop requests'\n"
     )
 
 
@@ -233,9 +233,9 @@ def test_joining_shows_how_far_it_is_until_it_is_in():
     assert (status, err) == (0, "")
     assert out == (
         f"joining 'friends', {FRIENDS} as 'den', {DEN}\n"
-        "asked; waiting\n"
-        "waiting for approval\n"
-        "in: this router is 'den' in 'friends', with the address 10.77.5.1/16\n"
+        + "asked; waiting\n"
+        + "waiting for approval\n"
+        + "in: this router is 'den' in 'friends', with the address 10.77.5.1/16\n"
     )
     assert asked[0] == ("join", {"line": "ipop1-AAAA", "name": "den", "group": ""})
     assert asked[1:] == [("join_status", {"group": "friends"})] * 4
@@ -288,9 +288,9 @@ def test_requests():
     request = {"group": "friends", "name": "den", "fingerprint": DEN, "release": "0.1.0", "waits_s": 61}
     assert printed("requests", [request])[0] == (
         "ROUTER  FINGERPRINT          GROUP        WAITS  RUNS\n"
-        f"den     {DEN}  friends  1 min 1 s  0.1.0\n"
-        "\n"
-        "'ipop join' shows the fingerprint there: compare it, then 'ipop approve ROUTER' or 'ipop deny ROUTER'.\n"
+        + f"den     {DEN}  friends  1 min 1 s  0.1.0\n"
+        + "\n"
+        + "'ipop join' shows the fingerprint there: compare it, then 'ipop approve ROUTER' or 'ipop deny ROUTER'.\n"
     )
     assert printed("requests", []) == ("Nobody waits to be let in.\n", {"group": ""})
 
