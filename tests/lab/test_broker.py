@@ -1,5 +1,7 @@
 """Members talk through a real mosquitto, however it fails; and where they can't, each is told why."""
 
+import itertools
+
 import pytest
 from brokers import Certificates, Mosquitto, password_file
 from netns import BIN, PROGRAMS, wait_for
@@ -89,13 +91,15 @@ def test_a_will_is_published_for_who_dies_and_for_nobody_else(lab):
     listener = member(den, "--listen", "ipop/+", url)
     listener.wait_for_output("connected")
     for name in ("polite", "sudden"):
-        last = member(cabin, "--publish", "ipop/here", name, "--will", "ipop/gone", name, url)
+        said = [("--publish", "ipop/here", name), ("--will", "ipop/gone", name), ("--last", "ipop/bye", name)]
+        process = member(cabin, *itertools.chain(*said), url)
         listener.wait_for_output(f"message ipop/here {name}")
         if name == "polite":
-            last.stop()
+            process.stop()
         else:
-            last.kill()
+            process.kill()
     listener.wait_for_output("message ipop/gone sudden")
+    assert "bye polite" in listener.output  # what is said before hanging up is heard
     assert "gone polite" not in listener.output
 
 

@@ -1,8 +1,8 @@
 """One who talks to brokers: listens to topics, publishes, and prints what happens until it is told to stop.
 
-    member.py [--listen TOPIC] [--publish TOPIC TEXT] [--retain TOPIC TEXT] [--will TOPIC TEXT] URL...
+    member.py [--listen TOPIC] [--publish TOPIC TEXT] [--retain TOPIC TEXT] [--will TOPIC TEXT] [--last TOPIC TEXT] URL...
 
-It says all of it again at each connection. How long it took to hang up is the last that it prints.
+It says all of it again at each connection, but for the last words. How long it took to hang up it prints at its end.
 """
 
 import argparse
@@ -18,16 +18,17 @@ from ipop.signal.url import parse
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--listen", action="append", default=[])
-    for name in ("--publish", "--retain", "--will"):
+    for name in ("--publish", "--retain", "--will", "--last"):
         parser.add_argument(name, action="append", nargs=2, default=[])
     parser.add_argument("urls", nargs="+")
     options = parser.parse_args()
     say = [Publish(topic, text.encode(), True) for topic, text in options.retain]
     say += [Publish(topic, text.encode(), False) for topic, text in options.publish]
     wills = [Publish(topic, text.encode(), False) for topic, text in options.will]
+    last = [Publish(topic, text.encode(), False) for topic, text in options.last]
 
     broker = Broker([parse(url) for url in options.urls], wills[0] if wills else None, lambda word: tell("count", word))
-    signal.signal(signal.SIGTERM, lambda *_: hang_up(broker))
+    signal.signal(signal.SIGTERM, lambda *_: hang_up(broker, last))
     signal.signal(signal.SIGHUP, lambda *_: broker.reconnect())
     while True:
         select.select([broker.fileno()], [], [])
@@ -50,8 +51,10 @@ def handle(broker, event, listen, say):
         tell("message", event.topic, event.payload[:100].decode(errors="replace"))
 
 
-def hang_up(broker):
+def hang_up(broker, last):
     began = time.monotonic()
+    for publish in last:
+        broker.publish(publish)
     broker.close()
     tell("closed after", int(1000 * (time.monotonic() - began)), "ms")
     time.sleep(0.2)  # the thread says good-bye
