@@ -1,0 +1,107 @@
+"""Where members say they are: anybody may carry it, nobody can change it, and the newest counts."""
+
+from ipop.errors import Rejected
+from ipop.group.identity import Identity
+from ipop.group.places import ADDRESSES_MAX, Places, parse, sign
+from ipop.ports import crypto
+
+DEN, CABIN = Identity(crypto, bytes(32)), Identity(crypto, b"\x01" * 32)
+GROUP = DEN.public
+HOME, HOTEL = ("203.0.113.7", 51820), ("2001:db8::1", 51820)
+
+
+def place(sequence, *addresses, who=DEN, group=GROUP, release="0.1.0"):
+    return sign(crypto, group, who.seed, sequence, release, list(addresses))
+
+
+def rejection(act, *args):
+    try:
+        act(*args)
+    except Rejected as rejected:
+        return rejected.reason
+    return None
+
+
+class Members(Places):
+    """The places of those in `inside`."""
+
+    def __init__(self, *inside):
+        self.inside = [member.public for member in inside]
+        Places.__init__(self, crypto, GROUP, lambda key: key in self.inside)
+
+
+def test_what_is_said_is_what_is_heard():
+    for addresses in ((), (HOME,), (HOTEL, HOME)):
+        for release in ("", "0.1.0", "x" * 32):
+            data = place(7, *addresses, release=release)
+            heard = parse(crypto, GROUP, data)
+            assert heard == (DEN.public, 7, release, list(addresses), data)
+
+
+def test_of_too_many_addresses_the_best_are_told():
+    addresses = [("192.0.2.%d" % number, 1) for number in range(ADDRESSES_MAX + 4)]
+    assert parse(crypto, GROUP, place(1, *addresses)).addresses == addresses[:ADDRESSES_MAX]
+
+
+def test_no_bit_of_it_can_be_changed():
+    data = place(7, HOME, HOTEL)
+    for at in range(len(data)):
+        for bit in (1, 128):
+            changed = data[:at] + bytes([data[at] ^ bit]) + data[at + 1 :]
+            assert rejection(parse, crypto, GROUP, changed) in ("bad-place", "bad-signature"), at
+    for n in range(len(data)):
+        assert rejection(parse, crypto, GROUP, data[:n]) in ("bad-place", "bad-signature"), n
+        assert rejection(parse, crypto, GROUP, data + data[: n + 1]) in ("bad-place", "bad-signature"), n
+
+
+def test_in_another_group_it_says_nothing():
+    assert rejection(parse, crypto, CABIN.public, place(7, HOME)) == "bad-signature"
+
+
+def test_names_and_nonsense_are_no_addresses():
+    """A member must not make the others ask the DNS, or worse."""
+    for host in ("host.example", "", "1.2.3", "1.2.3.4.5", "::1::2"):
+        data = sign(crypto, GROUP, DEN.seed, 1, "0.1.0", [(host, 51820)])
+        assert rejection(parse, crypto, GROUP, data) == "bad-place", host
+
+
+def test_the_newest_counts_in_any_order():
+    older, newer, newest = place(1, HOME), place(2, HOTEL), place((1 << 64) - 1)
+    places = Members(DEN)
+    assert places.add(newer) and not places.add(older) and not places.add(newer)
+    assert places.get(DEN.public).addresses == [HOTEL]
+    assert places.add(newest) and not places.add(newer)
+    assert places.get(DEN.public).addresses == [] and len(places.all()) == 1
+
+
+def test_of_strangers_nothing_is_kept():
+    places = Members(DEN)
+    assert rejection(places.add, place(1, HOME, who=CABIN)) == "stranger"
+    assert places.get(CABIN.public) is None
+    places.inside.append(CABIN.public)
+    assert places.add(place(1, HOME, who=CABIN))
+    places.inside.remove(CABIN.public)
+    places.forget_strangers()
+    assert places.get(CABIN.public) is None and places.digest() == Members(DEN).digest()
+
+
+def test_the_digest_tells_who_knows_the_same():
+    one, other = Members(DEN, CABIN), Members(DEN, CABIN)
+    first, second, third = place(1, HOME), place(1, HOTEL, who=CABIN), place(2, HOTEL)
+    one.add(first)
+    one.add(second)
+    other.add(second)
+    assert one.digest() != other.digest()
+    other.add(first)
+    assert one.digest() == other.digest() and len(one.digest()) == 8
+    one.add(third)
+    assert one.digest() != other.digest()
+
+
+def test_each_is_in_the_bucket_of_its_first_four_bits():
+    places = Members(DEN, CABIN)
+    places.add(place(1, HOME))
+    places.add(place(1, HOTEL, who=CABIN))
+    found = [place.member for bucket in range(16) for place in places.in_bucket(bucket)]
+    assert sorted(found) == sorted([DEN.public, CABIN.public])
+    assert [place.member for place in places.in_bucket(DEN.public[0] >> 4)].count(DEN.public) == 1
