@@ -1,6 +1,7 @@
 """One who talks to brokers: listens to topics, publishes, and prints what happens until it is told to stop.
 
-    member.py [--listen TOPIC] [--publish TOPIC TEXT] [--retain TOPIC TEXT] [--will TOPIC TEXT] [--last TOPIC TEXT] URL...
+    member.py [--listen TOPIC] [--publish TOPIC TEXT] [--retain TOPIC TEXT] [--will TOPIC TEXT] [--last TOPIC TEXT]
+              URL...
 
 It says all of it again at each connection, but for the last words. How long it took to hang up it prints at its end.
 """

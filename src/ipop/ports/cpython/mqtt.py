@@ -199,7 +199,7 @@ class Connection:
         for need, lack in _NEEDS:
             if getattr(properties, need, 1) == 0:
                 self._end(lack)
-        self._qos = getattr(properties, "MaximumQoS", 1)
+        self._qos = min(1, getattr(properties, "MaximumQoS", 1))
         self._under_way_max = min(UNDER_WAY_MAX, getattr(properties, "ReceiveMaximum", UNDER_WAY_MAX))
         self._is_accepted = self._ended is None
 
@@ -243,7 +243,7 @@ class _Client(paho.Client):
 _BROKEN_OFF = "the connection broke off"
 _NOT_MQTT = "sends what is not MQTT"
 _OTHER_VERSION = "Unsupported protocol version"
-_WRONG_PASSWORD = "user name or password is wrong, or missing"  # noqa: S105
+_WRONG_PASSWORD = "user name or password is wrong, or missing"
 _REFUSALS = {"Bad user name or password": _WRONG_PASSWORD, "Not authorized": _WRONG_PASSWORD}
 _NEEDS = (
     ("RetainAvailable", "keeps no messages, and a group needs that"),
