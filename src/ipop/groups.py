@@ -114,7 +114,10 @@ class Groups:
 
     def _start(self, name, saved):
         if saved.kept is None:
-            self._joining[name] = _Joining(name, saved, self._poller, self._set_problem)
+            try:
+                self._joining[name] = _Joining(name, saved, self._poller, self._set_problem)
+            except ValueError as error:
+                raise UserError("the invite names a broker that can't be one: %s" % error)
             return
         wanted = ([each for each in self._options.groups if each.name == name] or [None])[0]
         if wanted is not None and not wanted.enabled:
@@ -125,18 +128,21 @@ class Groups:
             device, bridge = wanted.device or device, wanted.bridge or bridge
         used = [membership.slot for membership in self._memberships.values()]
         slot = [slot for slot in range(1, SLOTS + 1) if slot not in used][0]
-        self._memberships[name] = Membership(
-            name,
-            identity.Identity(crypto, saved.seed),
-            saved.kept,
-            self._shelf,
-            (device, bridge),
-            slot,
-            self._timestamps,
-            self._udp,
-            self._poller,
-            self._set_problem,
-        )
+        try:
+            self._memberships[name] = Membership(
+                name,
+                identity.Identity(crypto, saved.seed),
+                saved.kept,
+                self._shelf,
+                (device, bridge),
+                slot,
+                self._timestamps,
+                self._udp,
+                self._poller,
+                self._set_problem,
+            )
+        except (Rejected, ValueError) as error:
+            raise UserError("%s makes no sense (%s) and stays as it is" % (self._shelf.path(name), error))
 
     def _next_device(self):
         used = [membership.network.tap.name for membership in self._memberships.values()] + [self._options.device]
@@ -163,8 +169,12 @@ class Groups:
             "places": welcome.places,
             "issuer": None,
         }
-        self._shelf.keep(joining.name, kept)
-        self._start(joining.name, self._shelf.load(joining.name))
+        try:
+            self._shelf.keep(joining.name, kept)
+            self._start(joining.name, self._shelf.load(joining.name))
+        except UserError as error:
+            self._damaged[joining.name] = error.message
+            self._set_problem(joining.name, error.message)
 
     # --- what people ask for: methods.py says what goes in and out
 
@@ -419,10 +429,10 @@ class Groups:
             "fingerprint": identity.fingerprint(crypto, group.roster.group_key),
             "state": "member",
             "text": "" if group.is_member else "this router was removed from the group: 'ipop leave' forgets it",
-            "member": own.name,
+            "member": own.name if own else "",
             "member_fingerprint": group.identity.fingerprint,
-            "role": own.role,
-            "address": _address(group.charter, own),
+            "role": own.role if own else "revoked",
+            "address": _address(group.charter, own) if own else None,
             "device": membership.network.tap.name,
             "bridge": membership.network.tap.bridge,
             "members": len(group.peers()),

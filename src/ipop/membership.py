@@ -1,6 +1,7 @@
 """One group in the daemon: its machine, its node, its TAP, its broker."""
 
 from . import VERSION, log
+from .errors import UserError
 from .group.group import ADMITTED, REMOVED, WAITING, Group
 from .network import Network
 from .node import ANSWERED, NEWS, Node, PeerConfig
@@ -73,14 +74,14 @@ class Membership:
         self._shelf = shelf
         self._udp = udp
         self._set_problem = lambda topic, text: set_problem(name + " " + topic, text)
-        tap = Tap(tap[0], tap[1])
+        self.node = None
 
         def stamp():
             return timestamps.stamp(clock.monotonic())
 
         self.group = Group(crypto, identity, kept, VERSION, stamp, self._count)
         self.node = Node(identity.wg_private, crypto, timestamps, now, VERSION, slot, self.group)
-        self.network = Network(self.node, tap, udp, poller, set_problem, self._on_event)
+        self.network = Network(self.node, Tap(tap[0], tap[1]), udp, poller, set_problem, self._on_event)
         self._saved = self.group.revision
         self._configured = None
         self._addresses_at = now
@@ -128,8 +129,12 @@ class Membership:
     def save(self):
         """Keep what has changed; to be called before anybody is told of it."""
         if self.group.revision != self._saved:
-            self._shelf.keep(self.name, self.group.saved())
             self._saved = self.group.revision
+            try:
+                self._shelf.keep(self.name, self.group.saved())
+                self._set_problem("is not kept", None)
+            except UserError as error:
+                self._set_problem("is not kept", "what changes in %s is not kept: %s" % (self.name, error.message))
 
     def leave(self):
         """Take what is ours from the broker."""
@@ -137,7 +142,8 @@ class Membership:
         self._wire.handle_turn()
 
     def _count(self, reason):
-        self.node.count(reason)
+        if self.node is not None:  # else it is about what was kept, which comes again with the others' news
+            self.node.count(reason)
 
     def _on_event(self, event, now):
         if event.kind == ANSWERED:

@@ -102,7 +102,8 @@ class Group:
 
     def candidates(self):
         """[(WireGuard key, addresses)] of those who have said where they are."""
-        return [(self.roster.member(place.member).wg_key, place.addresses) for place in self.places.all()]
+        known = [(self.roster.member(place.member), place.addresses) for place in self.places.all()]
+        return [(member.wg_key, addresses) for member, addresses in known if member is not None]
 
     def saved(self):
         """What has to be kept, as `kept`."""
@@ -382,7 +383,7 @@ def _bytes_in(content, name):
     for text in items if isinstance(items, list) else ():
         try:
             found.append(parse_bytes(text))
-        except (TypeError, ValueError):
+        except (AttributeError, TypeError, ValueError):
             pass
     return found
 
