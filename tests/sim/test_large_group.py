@@ -177,8 +177,10 @@ def test_halves_that_were_apart_and_restarted_and_changed_everything_agree():
         sim.simulate_time(SECOND)
     agreed = sim.now
     sim.simulate_time(5 * MINUTE)
-    print("%d members agree %d s after they could meet again; %.1f s of arithmetic"
-          % (len(group.members), (agreed - mended) // 1000, time.process_time() - began))
+    print(
+        "%d members agree %d s after they could meet again; %.1f s of arithmetic"
+        % (len(group.members), (agreed - mended) // 1000, time.process_time() - began)
+    )
     inside = [member for member in group.members if member.group.is_member]
     assert len(inside) == COUNT + 2 * JOINERS - 5
     assert len({b"".join(member.roster.entries()) for member in inside}) == 1

@@ -1,0 +1,329 @@
+"""Two members who meet tell each other what the other lacks, and no frame passes before they have."""
+
+import struct
+
+from ipop.deadlines import Deadlines
+from ipop.errors import Rejected
+from ipop.group.entry import ADMIN, REVOKED
+from ipop.group.identity import Identity
+from ipop.group.places import Places, sign
+from ipop.group.roster import Roster
+from ipop.group.secret import GroupSecret
+from ipop.overlay.gossip import ASK_AGAIN, COMPARISON, HANDLERS, Gossip
+from ipop.ports import crypto
+from ipop.wire import payload
+
+PEOPLE = [Identity(crypto, bytes([number]) * 32) for number in range(40)]
+OWNER, DEN, CABIN = PEOPLE[0], PEOPLE[1], PEOPLE[2]
+
+
+class Session:
+    is_open = False
+
+
+class Peer:
+    """The other end of a link: keeps what it is told."""
+
+    def __init__(self, wg_key):
+        self.public_key = wg_key
+        self.is_up = True
+        self.is_open = False
+        self.told = []  # (kind, content)
+
+    def tell(self, data, now, wants_answer=True):
+        self.told.append((data[1], data[payload.HEADER :]))
+
+    def open(self, now):
+        self.is_open = True
+
+    def is_connected(self, now):
+        return self.is_up
+
+    def take(self, *kinds):
+        taken = [content for kind, content in self.told if not kinds or kind in kinds]
+        self.told = []
+        return taken
+
+
+class Link:
+    def __init__(self, other):
+        self.peer = Peer(other.wg_public)
+
+
+class Book:
+    """What a member knows: the owner, and these."""
+
+    def __init__(self, me, *others):
+        self.me = me
+        self.stamp = 1
+        self.roster = Roster(crypto, OWNER.public)
+        self.add(OWNER, ADMIN)
+        for other in others:
+            self.add(other)
+        self.places = Places(crypto, OWNER.public, lambda key: self.roster.member(key) is not None)
+        self.secret = GroupSecret(crypto, OWNER.public, self.roster.is_admin, None, self.roster.revocations)
+        self.deadlines = Deadlines()
+        self.dropped = []
+        self.news = 0
+        self.gossip = Gossip(self, self.deadlines, self.dropped.append, self._note)
+
+    def _note(self):
+        self.news += 1
+
+    def add(self, who, role=None, name=None):
+        entry = self.sign(who, role, name)
+        self.roster.add(entry)
+        return entry
+
+    def sign(self, who, role=None, name=None):
+        self.stamp += 1
+        return self.roster.signed(OWNER, who.public, self.stamp, name or "m", role)
+
+    def place(self, who, sequence, *addresses):
+        data = sign(crypto, OWNER.public, who.seed, sequence, "0.1.0", list(addresses))
+        self.places.add(data)
+        return data
+
+    def link(self, other):
+        link = Link(other.me if isinstance(other, Book) else other)
+        self.gossip.add_link(link)
+        return link
+
+    def hear(self, link, kind, content, now=0):
+        HANDLERS[kind](self.gossip, link, content, now)
+
+
+class Pair:
+    """Two who have a session now. `run` carries what they say, but for what `lose(kind, content)` says is lost."""
+
+    def __init__(self, one, other):
+        self.now = 0
+        self.books = one, other
+        self.links = one.link(other), other.link(one)
+        for book, link in zip(self.books, self.links):
+            book.gossip.handle_session(link, Session(), 0)
+
+    def run(self, duration=0, lose=None):
+        end = self.now + duration
+        while True:
+            self.exchange(lose)
+            times = [book.deadlines.poll_timeout() for book in self.books]
+            times = [when for when in times if when is not None and when <= end]
+            if not times:
+                break
+            self.now = min(times)
+            for book in self.books:
+                book.deadlines.handle_timeout(self.now)
+        self.now = end
+
+    def greet(self, lose=None):
+        comparisons = [book.gossip.comparison() for book in self.books]
+        for side in (0, 1):
+            if not (lose and lose(payload.HELLO, comparisons[1 - side])):
+                self.books[side].gossip.handle_hello(self.links[side], comparisons[1 - side], self.now)
+        self.run(0, lose)
+        return self
+
+    def exchange(self, lose):
+        while self.links[0].peer.told or self.links[1].peer.told:
+            for side in (0, 1):
+                told, self.links[side].peer.told = self.links[side].peer.told, []
+                for kind, content in told:
+                    if not (lose and lose(kind, content)):
+                        self.books[1 - side].hear(self.links[1 - side], kind, content, self.now)
+
+    def is_open(self):
+        return [link.peer.is_open for link in self.links]
+
+    def agree(self):
+        return self.books[0].roster.entries() == self.books[1].roster.entries()
+
+
+def rejection(act, *args):
+    try:
+        act(*args)
+    except Rejected as rejected:
+        return rejected.reason
+    return None
+
+
+# --- comparing
+
+
+def test_who_knows_the_same_says_so_once_and_goes_on():
+    pair = Pair(Book(DEN, DEN, CABIN), Book(CABIN, DEN, CABIN)).greet()
+    assert pair.is_open() == [True, True]
+    assert pair.books[0].news == pair.books[1].news == 0
+    assert pair.books[0].deadlines.poll_timeout() is None or pair.run(5 * ASK_AGAIN) is None
+
+
+def test_each_tells_what_the_other_lacks_and_both_are_news():
+    one, other = Book(DEN, DEN, CABIN), Book(CABIN, DEN, CABIN, *PEOPLE[3:])
+    revocation = one.add(PEOPLE[39])
+    one.add(PEOPLE[39], REVOKED)
+    pair = Pair(one, other).greet()
+    assert pair.is_open() == [True, True] and pair.agree()
+    assert one.news and other.news and revocation not in other.roster.entries()
+
+
+def test_nothing_passes_while_a_part_of_the_answer_is_missing():
+    """Whatever gets lost, and however often: open means that we have all that the other had."""
+    for seed in range(1, 30):
+        one, other = Book(DEN, DEN, CABIN), Book(CABIN, DEN, CABIN, *PEOPLE[3:])
+        pair = Pair(one, other)
+        state = [seed]
+
+        def is_lost(kind, content, state=state):
+            state[0] = (state[0] * 1103515245 + 12345) & 0x7FFFFFFF
+            return (state[0] >> 16) % 100 < 50
+
+        pair.greet(is_lost)
+        for _ in range(60):
+            if pair.links[0].peer.is_open:
+                assert set(other.roster.entries()) <= set(one.roster.entries()), seed
+            pair.run(ASK_AGAIN, is_lost)
+        assert pair.is_open() == [True, True] and pair.agree(), seed
+
+
+def test_the_answer_to_an_older_question_does_not_count():
+    one, other = Book(DEN, DEN, CABIN), Book(CABIN, DEN, CABIN, *PEOPLE[3:])
+    pair = Pair(one, other)
+    asked_first = one.gossip.comparison()
+    other.gossip.handle_hello(pair.links[1], asked_first, 0)
+    answers = pair.links[1].peer.take(payload.ENTRIES)
+    assert len(answers) > 2
+    one.hear(pair.links[0], payload.ENTRIES, answers[0])
+    one.deadlines.handle_timeout(ASK_AGAIN)  # asks again, knowing more
+    other.add(Identity(crypto, b"\x77" * 32))
+    for answer in answers[1:]:
+        one.hear(pair.links[0], payload.ENTRIES, answer)
+    assert not pair.links[0].peer.is_open
+
+
+def test_a_frame_may_pass_again_after_a_new_session_only_when_compared_again():
+    pair = Pair(Book(DEN, DEN, CABIN), Book(CABIN, DEN, CABIN)).greet()
+    pair.books[0].gossip.handle_session(pair.links[0], Session(), 0)
+    pair.books[0].deadlines.handle_timeout(ASK_AGAIN)
+    assert pair.links[0].peer.take(payload.COMPARE)
+
+
+# --- news
+
+
+def test_news_is_passed_on_to_all_but_who_brought_it_and_once():
+    book = Book(DEN, DEN, CABIN)
+    source, near, away = [book.link(person) for person in PEOPLE[2:5]]
+    away.peer.is_up = False
+    news = struct.pack(">HHI", 0, 0, 0)
+    entry = book.sign(CABIN, name="hut")
+    news += struct.pack(">H", len(entry)) + entry
+    for _ in range(3):
+        book.hear(source, payload.ENTRIES, news)
+    assert near.peer.take() == [news] and not source.peer.take() and not away.peer.take()
+    assert book.news == 1
+
+
+def test_what_is_refused_is_counted_and_the_rest_counts():
+    book = Book(DEN, DEN, CABIN)
+    link = book.link(CABIN)
+    good = book.sign(CABIN, name="hut")
+    bad = good[:-1] + bytes([good[-1] ^ 1])
+    content = struct.pack(">HHI", 0, 0, 0)
+    for entry in (bad, b"", b"junk", good):
+        content += struct.pack(">H", len(entry)) + entry
+    book.hear(link, payload.ENTRIES, content)
+    assert book.dropped == ["bad-signature", "bad-entry", "bad-entry"]
+    assert book.roster.member(CABIN.public).name == "hut" and book.news == 1
+
+
+def test_garbage_is_refused():
+    book = Book(DEN, DEN, CABIN)
+    book.secret.rotate(OWNER, 0)
+    link = book.link(CABIN)
+    comparison = book.gossip.comparison()
+    assert len(comparison) == COMPARISON
+    for kind, content in (
+        (payload.COMPARE, b""),
+        (payload.COMPARE, comparison),
+        (payload.ENTRIES, b""),
+        (payload.ENTRIES, b"\0\0\0\0\0\0\0"),
+        (payload.SEEN, b""),
+        (payload.SEEN, b"\x10"),
+        (payload.PLACE, b""),
+        (payload.PLACE, bytes(200)),
+        (payload.SECRET, b""),
+        (payload.SECRET, bytes(149)),
+    ):
+        assert rejection(book.hear, link, kind, content), (kind, content)
+    assert not link.peer.is_open and book.news == 0
+
+
+# --- places
+
+
+def test_each_learns_where_the_others_are_and_the_newest_wins():
+    one, other = Book(DEN, DEN, CABIN, PEOPLE[3]), Book(CABIN, DEN, CABIN, PEOPLE[3])
+    one.place(DEN, 5, ("192.0.2.1", 1))
+    one.place(PEOPLE[3], 5, ("192.0.2.3", 1))
+    other.place(CABIN, 1, ("192.0.2.2", 1))
+    other.place(PEOPLE[3], 9, ("192.0.2.9", 1))
+    Pair(one, other).greet()
+    assert one.places.digest() == other.places.digest()
+    assert one.places.get(PEOPLE[3].public).sequence == 9 and len(one.places.all()) == 3
+
+
+def test_a_new_place_is_passed_on_once():
+    book = Book(DEN, DEN, CABIN)
+    source, near = book.link(CABIN), book.link(PEOPLE[3])
+    data = sign(crypto, OWNER.public, CABIN.seed, 3, "0.1.0", [("192.0.2.2", 1)])
+    for _ in range(2):
+        book.hear(source, payload.PLACE, data)
+    assert near.peer.take(payload.PLACE) == [data] and not source.peer.take()
+    assert book.news == 1
+
+
+# --- the secret
+
+
+def test_who_has_an_older_secret_gets_the_newer_one():
+    one, other = Book(DEN, DEN, CABIN), Book(CABIN, DEN, CABIN)
+    one.secret.rotate(OWNER, 0)
+    one.secret.rotate(OWNER, 0)
+    other.secret.rotate(OWNER, 0)
+    Pair(one, other).greet()
+    assert other.secret.offer == one.secret.offer and other.secret.epoch == 2
+
+
+def test_two_secrets_for_one_epoch_become_one():
+    for _ in range(8):
+        one, other = Book(DEN, DEN, CABIN), Book(CABIN, DEN, CABIN)
+        one.secret.rotate(OWNER, 0)
+        other.secret.rotate(OWNER, 0)
+        Pair(one, other).greet()
+        assert one.secret.offer == other.secret.offer
+
+
+def test_a_revoked_one_is_not_told_even_while_its_link_is_there():
+    book = Book(DEN, DEN, CABIN)
+    cabin, near = book.link(CABIN), book.link(PEOPLE[3])
+    book.add(PEOPLE[3])
+    book.add(CABIN, REVOKED)
+    book.secret.rotate(OWNER, 0)
+    book.gossip.tell_secret(0)
+    assert near.peer.take(payload.SECRET) == [book.secret.offer] and not cabin.peer.take(payload.SECRET)
+    book.hear(cabin, payload.COMPARE, b"\1" + bytes(COMPARISON))
+    assert not cabin.peer.take(payload.SECRET)
+
+
+def test_a_secret_that_comes_before_its_reason_is_not_passed_on():
+    """Who has not heard of a revocation would tell the revoked one."""
+    admin, book = Book(OWNER, DEN, CABIN), Book(DEN, DEN, CABIN)
+    source, cabin = book.link(OWNER), book.link(CABIN)
+    revocation = admin.add(CABIN, REVOKED)
+    offer = admin.secret.rotate(OWNER, 0)
+    assert rejection(book.hear, source, payload.SECRET, offer) == "early"
+    assert not cabin.peer.take() and book.secret.epoch == 0
+    book.hear(cabin, payload.COMPARE, b"\1" + bytes(COMPARISON))
+    assert not cabin.peer.take(payload.SECRET)
+    book.roster.add(revocation)
+    assert book.secret.handle_roster(0) and book.secret.offer == offer
