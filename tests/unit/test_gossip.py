@@ -327,3 +327,14 @@ def test_a_secret_that_comes_before_its_reason_is_not_passed_on():
     assert not cabin.peer.take(payload.SECRET)
     book.roster.add(revocation)
     assert book.secret.handle_roster(0) and book.secret.offer == offer
+
+
+def test_a_message_cut_off_can_not_hide_what_came_in_it():
+    """A member might send a revocation with garbage behind it: who takes it must also act on it."""
+    book = Book(DEN, DEN, CABIN)
+    link, near = book.link(CABIN), book.link(PEOPLE[5])
+    entry = book.sign(CABIN, REVOKED)
+    content = struct.pack(">HHI", 0, 0, 0) + struct.pack(">H", len(entry)) + entry + b"\0"
+    rejection(book.hear, link, payload.ENTRIES, content)
+    is_known = book.roster.member(CABIN.public).role == REVOKED
+    assert is_known == (book.news == 1) == bool(near.peer.take())

@@ -74,11 +74,7 @@ class Gossip:
     def handle_entries(self, link, content, now):
         part, parts, tag = _unpack(">HHI", content)
         news = []
-        at = _ENTRIES_HEAD
-        while at < len(content):
-            (n,) = _unpack(">H", content[at : at + 2])
-            data = content[at + 2 : at + 2 + n]
-            at += 2 + n
+        for data in _parted(content):
             try:
                 if self._roster.add(data):
                     news.append(data)
@@ -216,6 +212,18 @@ def _cut(entries):
             part = b""
         part += struct.pack(">H", len(entry)) + entry
     return parts + [part]
+
+
+def _parted(content):
+    """The entries (bytes) in an ENTRIES message. Raises Rejected for one that is cut off."""
+    entries, at = [], _ENTRIES_HEAD
+    while at < len(content):
+        (n,) = _unpack(">H", content[at : at + 2])
+        if at + 2 + n > len(content):
+            raise Rejected("bad-payload")
+        entries.append(content[at + 2 : at + 2 + n])
+        at += 2 + n
+    return entries
 
 
 def _unpack(form, content):
