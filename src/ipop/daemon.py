@@ -188,7 +188,7 @@ class Daemon:
 
     def _needs_restart(self, new):
         """What of a new configuration can only be had by a restart, as a sentence, or None."""
-        options = ("device", "bridge", "control", "state_dir", "private_key")
+        options = ("device", "bridge", "control", "state_dir", "private_key", "groups")
         changed = [name for name in options if getattr(self._opened, name) != getattr(new, name)]
         return "restart ipopd to change: " + ", ".join(changed) if changed else None
 

@@ -10,6 +10,7 @@ from .group.secret import GroupSecret
 from .group.store import Shelf, local_name
 from .membership import Membership, Wire
 from .ports import clock, crypto, files, system
+from .signal import url
 from .wire import address
 from .words import did_you_mean, quoted
 
@@ -82,6 +83,9 @@ class Groups:
             except UserError as error:
                 self._damaged[name] = error.message
                 set_problem(name, error.message)
+            except Exception as fault:  # one group must not keep the others from starting
+                self._damaged[name] = _fault(name, fault)
+                set_problem(name, self._damaged[name])
 
     def close(self):
         for each in self._all():
@@ -99,7 +103,10 @@ class Groups:
 
     def handle_turn(self, now):
         for each in self._all():
-            each.handle_turn(now)
+            try:
+                each.handle_turn(now)
+            except Exception as fault:  # one group must not take the others along
+                self._set_problem(each.name, _fault(each.name, fault))
         for joining in [joining for joining in self._joining.values() if joining.joiner.is_over]:
             self._end_joining(joining, now)
 
@@ -121,12 +128,16 @@ class Groups:
             return
         wanted = ([each for each in self._options.groups if each.name == name] or [None])[0]
         if wanted is not None and not wanted.enabled:
-            return
-        default = (None, None) if wanted is not None and wanted.device else self._take_device()
+            raise UserError("%s is switched off by option 'enabled' of its section" % name)
+        taken = [membership.network.tap.name for membership in self._memberships.values()]
+        has_own = wanted is not None and wanted.device and wanted.device != self._options.device
+        default = None if has_own or self._options.device in taken else self._take_device()
         device, bridge = default or (self._next_device(), None)
         if wanted is not None:
             device, bridge = wanted.device or device, wanted.bridge or bridge
         used = [membership.slot for membership in self._memberships.values()]
+        if len(used) >= SLOTS:
+            raise UserError("this router is in %d groups already" % SLOTS)
         slot = [slot for slot in range(1, SLOTS + 1) if slot not in used][0]
         try:
             self._memberships[name] = Membership(
@@ -146,6 +157,7 @@ class Groups:
 
     def _next_device(self):
         used = [membership.network.tap.name for membership in self._memberships.values()] + [self._options.device]
+        used += [section.device for section in self._options.groups if section.device]
         n = 1
         while "ipop%d" % n in used:
             n += 1
@@ -158,7 +170,10 @@ class Groups:
         del self._joining[joining.name]
         if joining.joiner.state == REFUSED:
             self._refused[joining.name] = self._join_shown(joining, now)
-            self._shelf.leave(joining.name)
+            try:
+                self._shelf.leave(joining.name)
+            except UserError as error:
+                self._set_problem(joining.name, error.message)
             return
         welcome = joining.joiner.welcome
         kept = {
@@ -221,6 +236,11 @@ class Groups:
         owner = identity.create(crypto)
         stamp = self._timestamps.stamp(now)
         subnet, slice_length, ula = charter.draw(crypto, large)
+        for text in brokers:
+            try:
+                url.parse(text)
+            except ValueError:
+                raise UserError("broker %s: expected %s" % (quoted(text), url.EXPECTED))
         try:
             data = charter.sign(owner, name, subnet, slice_length, ula, brokers, stamp)
             about = charter.parse(crypto, owner.public, data)
@@ -328,10 +348,9 @@ class Groups:
             joining = self._joining.pop(group)
             joining.joiner.cancel(now)
             joining.close()
-        elif group in self._damaged:
+        elif group in self._damaged and group not in self._memberships:
             role = "damaged"
-            del self._damaged[group]
-            self._set_problem(group, None)
+            self._forget_damage(group)
         else:
             membership = self._find(group)
             group = membership.name
@@ -353,20 +372,43 @@ class Groups:
         for membership in self._memberships.values():
             if membership.group.roster.group_key == recovery.kept["group"]:
                 raise UserError("this router is in that group already: see 'ipop members'")
+        for joining in list(self._joining.values()):
+            if joining.invite.group == recovery.kept["group"]:
+                self.leave(now, joining.name)
         about = charter.parse(crypto, recovery.kept["group"], recovery.kept["charter"])
-        name = local_name(about.name, list(self._memberships))
+        name = local_name(about.name, ())
+        if name not in self._damaged or self._is_another(name, recovery.kept["group"]):
+            name = local_name(about.name, self._shelf.names())
         self._shelf.replace(name, recovery.seed, recovery.kept)
-        self._start(name, self._shelf.load(name))
+        self._forget_damage(name)
+        try:
+            self._start(name, self._shelf.load(name))
+        except UserError as error:
+            self._damaged[name] = error.message
+            self._set_problem(name, error.message)
+            raise
         return self._shown(self._memberships[name], now)
 
     # --- how it works
+
+    def _is_another(self, name, group_key):
+        """Whether what is on flash under a name is whole, and not this group: it must not be replaced."""
+        try:
+            saved = self._shelf.load(name)
+        except UserError:
+            return False
+        return saved.kept is None or saved.kept["group"] != group_key
+
+    def _forget_damage(self, name):
+        self._damaged.pop(name, None)
+        self._set_problem(name, None)
 
     def _begin(self, name, seed, kept=None, join=None):
         self._refused.pop(name, None)
         self._shelf.create(name, seed, kept=kept, join=join)
         try:
             self._start(name, self._shelf.load(name))
-        except UserError:
+        except Exception:
             self._shelf.leave(name)
             raise
         return name
@@ -466,6 +508,10 @@ class Groups:
             "text": joiner.text(now),
             "address": None,
         }
+
+
+def _fault(name, fault):
+    return "%s: a fault in ipopd, please report it: %r" % (name, fault)
 
 
 def _address(about, member):

@@ -9,6 +9,8 @@ from .ports import Broker, Connected, Disconnected, Message, Tap, clock, crypto,
 from .signal import url
 
 LOOK_AT_ADDRESSES = 10_000  # ms
+SAVE_AGAIN = 10_000  # ms after a write that failed
+EVENTS_MAX = 16  # of a broker's in one turn
 KEEPALIVE = 25  # s, for members behind a NAT
 
 
@@ -44,11 +46,14 @@ class Wire:
             self.handle_turn()
             self._poller.forget(self._broker.fileno())
             self._broker.close()
+            self._set_problem("broker", None)
 
     def _on_broker(self):
         now = clock.monotonic()
-        event = self._broker.poll()
-        while event is not None:
+        for _ in range(EVENTS_MAX):  # the rest in the next turn: frames pass meanwhile
+            event = self._broker.poll()
+            if event is None:
+                return
             if isinstance(event, Connected):
                 self.connected_to = event.broker
                 self._set_problem("broker", None)
@@ -59,7 +64,6 @@ class Wire:
                 self._machine.handle_disconnected(now)
             elif isinstance(event, Message):
                 self._on_message(event.topic, event.payload, now)
-            event = self._broker.poll()
 
 
 class Membership:
@@ -83,6 +87,7 @@ class Membership:
         self.node = Node(identity.wg_private, crypto, timestamps, now, VERSION, slot, self.group)
         self.network = Network(self.node, Tap(tap[0], tap[1]), udp, poller, set_problem, self._on_event)
         self._saved = self.group.revision
+        self._save_at = now
         self._configured = None
         self._addresses_at = now
         self.group.attach(self.node.gossip, now, clock.wall())
@@ -93,6 +98,8 @@ class Membership:
         )
 
     def close(self):
+        self._saved = None  # where everybody is has changed without being kept: flash wears out
+        self.save()
         self._wire.close()
         self.network.close()
 
@@ -128,12 +135,14 @@ class Membership:
 
     def save(self):
         """Keep what has changed; to be called before anybody is told of it."""
-        if self.group.revision != self._saved:
-            self._saved = self.group.revision
+        revision, now = self.group.revision, clock.monotonic()
+        if revision != self._saved and now >= self._save_at:
             try:
                 self._shelf.keep(self.name, self.group.saved())
+                self._saved = revision
                 self._set_problem("is not kept", None)
             except UserError as error:
+                self._save_at = now + SAVE_AGAIN
                 self._set_problem("is not kept", "what changes in %s is not kept: %s" % (self.name, error.message))
 
     def leave(self):
@@ -168,7 +177,10 @@ class Membership:
 
     def _look_at_addresses(self, now):
         ours = (self.network.tap.name, self.network.tap.bridge)
-        found = [ip for name, ip in interfaces.addresses() if name not in ours]
+        try:
+            found = [ip for name, ip in interfaces.addresses() if name not in ours]
+        except OSError:
+            return  # it is asked again soon
         self.group.set_addresses([(ip, self._udp.port) for ip in found], now)
 
 

@@ -17,6 +17,7 @@ ENOENT = 2
 _PROGRAMS = ("mosquitto", "/usr/sbin/mosquitto")  # not everybody has the latter's folder in PATH
 _MEMBERS_MAX = 500
 _PACKET_MAX = MESSAGE_MAX + 1024  # bytes
+_QUEUED_MAX = 10_000  # what waits for one who has just come: all announcements of the largest groups
 
 _TEXT = """\
 # A broker for groups of ipop: a configuration for mosquitto 2.0 or newer.
@@ -85,7 +86,7 @@ def configuration(port=None, certificate=None, key=None, passwords=None):
         tls=_TLS.format(certificate=certificate, key=key) if tls else _PLAIN,
         users=_PASSWORDS.format(passwords=passwords) if passwords else _ANYBODY,
         packet=_PACKET_MAX,
-        queued=4 * _MEMBERS_MAX,
+        queued=_QUEUED_MAX,
         queued_bytes=4 << 20,
         memory=16 << 20,
     )

@@ -98,6 +98,8 @@ class Network:
             self._set_problem(topic, None)
         except UserError as error:
             self._set_problem(topic, error.message)
+        except OSError as error:  # it was deleted at this moment
+            self._set_problem(topic, "device %s: %s" % (self.tap.name, error))
 
     def _send_queued(self):
         """Send what is rare: handshakes, floods, ARP answers."""

@@ -48,7 +48,7 @@ class Group:
         self.charter = charter.parse(crypto, kept["group"], kept["charter"])
         self.roster = Roster(crypto, kept["group"])
         for entry in kept["entries"]:
-            self.roster.add(entry)
+            self._hear(self.roster.add, entry)
         self.places = Places(crypto, kept["group"], self._is_member)
         for place in kept.get("places", ()):
             self._hear(self.places.add, place)
