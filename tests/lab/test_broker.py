@@ -119,7 +119,7 @@ def test_thousands_of_messages_that_wait(lab):
     speaker = member(cabin, *texts, "--publish", "ipop/done", "done", "--listen", "ipop/done", url)
     speaker.wait_for_output("message ipop/done", 20)
     listener = member(den, "--listen", "ipop/+", url)
-    wait_for(lambda: listener.output.count("message") == 4000, 20, "4000 messages")
+    wait_for(lambda: listener.output.count("message") == 4000, 20, "all the messages")
 
 
 # --- TLS and passwords

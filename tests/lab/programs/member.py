@@ -9,6 +9,7 @@ It says all of it again at each connection, but for the last words. How long it 
 import argparse
 import select
 import signal
+import sys
 import time
 
 from ipop.ports.cpython.broker import Broker, Connected, Disconnected, Message
@@ -63,7 +64,8 @@ def hang_up(broker, last):
 
 
 def tell(*words):
-    print(*words, flush=True)
+    sys.stdout.write(" ".join(map(str, words)) + "\n")  # in one piece, whatever interrupts it
+    sys.stdout.flush()
 
 
 main()
