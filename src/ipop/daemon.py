@@ -62,7 +62,9 @@ class Daemon:
                 self._open_static(now)
                 self._static.try_endpoints(endpoints, now)
             self._groups = self._keep(
-                Groups(options, self._timestamps, self._udp, poller, self._set_problem, self._take_device)
+                Groups(
+                    options, self._timestamps, self._udp, poller, self._set_problem, self._take_device, endpoints
+                )
             )
             self._handlers.update(self._groups.methods())
             if self._static is None and not self._groups.memberships() and options.private_key is not None:
@@ -207,7 +209,9 @@ class Daemon:
             return 0, {}
 
     def _save_state(self, now, stopping=False):
-        endpoints = self._static.network.node.endpoints() if self._static is not None else {}
+        endpoints = {}
+        for network in self._networks():
+            endpoints.update(network.node.endpoints())
         text = self._keeper.poll(self._timestamps.mark, endpoints, now, stopping)
         if text is None:
             return

@@ -27,18 +27,15 @@ class _Joining:
         self.identity = identity.Identity(crypto, saved.seed)
         self.dropped = {}
         self.joiner = Joiner(crypto, self.invite, self.identity, self.member, VERSION)
+        urls = [url.parse(text) for text in self.invite.brokers]
         self._wire = Wire(
-            self.joiner,
-            self.invite.brokers,
-            None,
-            poller,
-            self._count,
-            lambda topic, text: set_problem(name + " " + topic, text),
-            self._on_message,
+            name, self.joiner, urls, lambda: None, poller, self._count, set_problem, self._on_message
         )
 
     def poll_timeout(self):
-        return self.joiner.poll_timeout()
+        times = [self.joiner.poll_timeout(), self._wire.poll_timeout()]
+        times = [when for when in times if when is not None]
+        return min(times) if times else None
 
     def handle_turn(self, now):
         self.joiner.handle_timeout(now)
@@ -46,7 +43,7 @@ class _Joining:
         while event is not None:
             log.info("%s: %s" % (self.name, event.text))
             event = self.joiner.poll_event()
-        self._wire.handle_turn()
+        self._wire.handle_turn(now)
 
     def close(self):
         self._wire.close()
@@ -63,9 +60,9 @@ class _Joining:
 
 class Groups:
     """`options` is the Config in force; `take_device()` gives (device, bridge) of the configuration, or None when they
-    are in use. What people ask for raises UserError."""
+    are in use; `endpoints` are where others were before the restart. What people ask for raises UserError."""
 
-    def __init__(self, options, timestamps, udp, poller, set_problem, take_device):
+    def __init__(self, options, timestamps, udp, poller, set_problem, take_device, endpoints):
         self._options = options
         self._take_device = take_device
         self._timestamps = timestamps
@@ -77,9 +74,10 @@ class Groups:
         self._joining = {}  # name -> _Joining
         self._refused = {}  # name -> what `join_status` says, of groups that were joined in vain
         self._damaged = {}  # name -> what is wrong
+        self._off = {}  # name -> group's key, of those that are switched off
         for name in self._shelf.names():
             try:
-                self._start(name, self._shelf.load(name))
+                self._start(name, self._shelf.load(name), endpoints)
             except UserError as error:
                 self._damaged[name] = error.message
                 set_problem(name, error.message)
@@ -88,6 +86,9 @@ class Groups:
                 set_problem(name, self._damaged[name])
 
     def close(self):
+        now = clock.monotonic()
+        for membership in self._memberships.values():
+            membership.save(now, stopping=True)
         for each in self._all():
             each.close()
 
@@ -119,7 +120,7 @@ class Groups:
     def _all(self):
         return list(self._memberships.values()) + list(self._joining.values())
 
-    def _start(self, name, saved):
+    def _start(self, name, saved, endpoints=()):
         if saved.kept is None:
             try:
                 self._joining[name] = _Joining(name, saved, self._poller, self._set_problem)
@@ -128,7 +129,8 @@ class Groups:
             return
         wanted = ([each for each in self._options.groups if each.name == name] or [None])[0]
         if wanted is not None and not wanted.enabled:
-            raise UserError("%s is switched off by option 'enabled' of its section" % name)
+            self._off[name] = saved.kept["group"]
+            return
         taken = [membership.network.tap.name for membership in self._memberships.values()]
         has_own = wanted is not None and wanted.device and wanted.device != self._options.device
         default = None if has_own or self._options.device in taken else self._take_device()
@@ -151,6 +153,7 @@ class Groups:
                 self._udp,
                 self._poller,
                 self._set_problem,
+                dict(endpoints),
             )
         except (Rejected, ValueError) as error:
             raise UserError("%s makes no sense (%s) and stays as it is" % (self._shelf.path(name), error))
@@ -230,7 +233,8 @@ class Groups:
         damaged = [
             dict(_BLANK, name=name, state="damaged", text=text) for name, text in sorted(self._damaged.items())
         ]
-        return [self._shown(each, now) for each in self._memberships.values()] + joining + damaged
+        off = [dict(_BLANK, name=name, state="off", text=_OFF) for name in sorted(self._off)]
+        return [self._shown(each, now) for each in self._memberships.values()] + joining + damaged + off
 
     def create(self, now, name, member, brokers, large):
         owner = identity.create(crypto)
@@ -273,12 +277,7 @@ class Groups:
         wanted = invite.parse(crypto, line)
         invite.check_expiry(wanted, clock.wall())
         invite.check_group(wanted, group)
-        for membership in self._memberships.values():
-            if membership.group.roster.group_key == wanted.group:
-                raise UserError("this router is in that group already: see 'ipop members'")
-        for joining in list(self._joining.values()):
-            if joining.invite.group == wanted.group:
-                self.leave(now, joining.name)
+        self._make_way(wanted.group, now)
         seed = identity.create(crypto).seed
         local = local_name(wanted.name, self._shelf.names())
         self._begin(local, seed, join=(line, name or system.host_name()))
@@ -339,26 +338,29 @@ class Groups:
         return self._change(group, member, now, lambda known: known.revoke(member, now, clock.wall()))
 
     def leave(self, now, group):
-        """Also a group that is damaged, or that we are only on the way into."""
-        others = list(self._joining) + list(self._damaged)
+        """Also a group that is damaged or switched off, or that we are only on the way into."""
+        others = list(self._joining) + list(self._damaged) + list(self._off)
         if not group and not self._memberships and len(others) == 1:
             group = others[0]
-        if group in self._joining:
-            role = "joining"
-            joining = self._joining.pop(group)
-            joining.joiner.cancel(now)
-            joining.close()
-        elif group in self._damaged and group not in self._memberships:
-            role = "damaged"
-            self._forget_damage(group)
-        else:
+        if group in self._memberships or group not in others:
             membership = self._find(group)
             group = membership.name
             role = self._shown(membership, now)["role"]
-            membership.leave()
+            self._shelf.leave(group)  # first: what can't be taken from flash goes on
+            membership.leave(now)
             membership.close()
             del self._memberships[group]
-        self._shelf.leave(group)
+        elif group in self._joining:
+            role = "joining"
+            self._shelf.leave(group)
+            joining = self._joining.pop(group)
+            joining.joiner.cancel(now)
+            joining.close()
+        else:
+            role = "damaged" if group in self._damaged else "off"
+            self._shelf.leave(group)
+            self._off.pop(group, None)
+            self._forget_damage(group)
         return {"group": group, "role": role}
 
     def backup(self, now, group):
@@ -369,12 +371,7 @@ class Groups:
     def restore(self, now, line, passphrase):
         recovery = backup.unseal(crypto, line, passphrase)
         self._timestamps.reach(recovery.made)
-        for membership in self._memberships.values():
-            if membership.group.roster.group_key == recovery.kept["group"]:
-                raise UserError("this router is in that group already: see 'ipop members'")
-        for joining in list(self._joining.values()):
-            if joining.invite.group == recovery.kept["group"]:
-                self.leave(now, joining.name)
+        self._make_way(recovery.kept["group"], now)
         about = charter.parse(crypto, recovery.kept["group"], recovery.kept["charter"])
         name = local_name(about.name, ())
         if name not in self._damaged or self._is_another(name, recovery.kept["group"]):
@@ -387,9 +384,20 @@ class Groups:
             self._damaged[name] = error.message
             self._set_problem(name, error.message)
             raise
-        return self._shown(self._memberships[name], now)
+        return self._shown(self._find(name), now)
 
     # --- how it works
+
+    def _make_way(self, group_key, now):
+        """For an identity in a group: there is to be one only, and what is being joined is given up."""
+        keys = [membership.group.roster.group_key for membership in self._memberships.values()]
+        if group_key in keys:
+            raise UserError("this router is in that group already: see 'ipop members'")
+        if group_key in self._off.values():
+            raise UserError("this router is in that group already, but it is " + _OFF)
+        for joining in list(self._joining.values()):
+            if joining.invite.group == group_key:
+                self.leave(now, joining.name)
 
     def _is_another(self, name, group_key):
         """Whether what is on flash under a name is whole, and not this group: it must not be replaced."""
@@ -408,7 +416,10 @@ class Groups:
         self._shelf.create(name, seed, kept=kept, join=join)
         try:
             self._start(name, self._shelf.load(name))
+            if name in self._off:
+                raise UserError("%s would be %s: enable it first" % (name, _OFF))
         except Exception:
+            self._off.pop(name, None)
             self._shelf.leave(name)
             raise
         return name
@@ -455,6 +466,8 @@ class Groups:
             raise UserError("%s: %s" % (name, self._joining[name].joiner.text(clock.monotonic())))
         if name in self._damaged:
             raise UserError(self._damaged[name])
+        if name in self._off:
+            raise UserError("%s is %s" % (name, _OFF))
         known = sorted(list(self._memberships) + list(self._joining))
         if not known:
             raise UserError("this router is in no group: 'ipop group create NAME' makes one, 'ipop join LINE' enters")
@@ -525,6 +538,8 @@ def _host(about, member):
     text = _address(about, member)
     return text and text.split("/")[0]
 
+
+_OFF = "switched off by option 'enabled' of its section in the configuration"
 
 # what `groups` says of a group that this router is not in
 _BLANK = {

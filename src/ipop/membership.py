@@ -10,27 +10,38 @@ from .signal import url
 
 LOOK_AT_ADDRESSES = 10_000  # ms
 SAVE_AGAIN = 10_000  # ms after a write that failed
+SETTLE = 30_000  # ms after the start, in which members are found
+SAVE_PLACES = 3_600_000  # ms between two writes for the sake of where members are: flash wears out
 EVENTS_MAX = 16  # of a broker's in one turn
+NOT_KEPT = " is not kept"  # the end of a problem's topic
 KEEPALIVE = 25  # s, for members behind a NAT
 
 
 class Wire:
-    """A machine's line to its group's brokers: Signalling's and Joiner's verbs on one side, a Broker on the other."""
+    """A machine's line to its group's brokers: Signalling's and Joiner's verbs on one side, a Broker on the other.
 
-    def __init__(self, machine, urls, will, poller, count, set_problem, on_message):
+    `name` is the group's, `urls` are its brokers' (Url); `will()` gives the will for the next connection."""
+
+    def __init__(self, name, machine, urls, will, poller, count, set_problem, on_message):
+        self._name = name
         self._machine = machine
-        self._poller = poller
+        self._will = will
         self._set_problem = set_problem
         self._on_message = on_message
         self.connected_to = None  # the broker, as people are told of it
-        self._broker = Broker([url.parse(text) for text in urls], will, count) if urls else None
-        if self._broker is not None:
-            poller.watch(self._broker.fileno(), self._on_broker)
+        self._broker = Broker(urls, will(), count, poller, self._on_broker) if urls else None
 
-    def handle_turn(self):
+    def poll_timeout(self):
+        """When `handle_turn` has to be called (ms), or None."""
+        return self._broker.poll_timeout() if self._broker is not None else None
+
+    def handle_turn(self, now):
         """Hand on what the machine has to say."""
         if self._broker is None:
             return
+        due = self._broker.poll_timeout()
+        if due is not None and now >= due:
+            self._broker.handle_timeout(now)
         change = self._machine.poll_subscribe()
         while change is not None:
             topic, is_wanted = change
@@ -41,12 +52,16 @@ class Wire:
             self._broker.publish(message)
             message = self._machine.poll_publish()
 
+    def reconnect(self):
+        """Our address has changed: the broker may not know yet that the old connection is dead."""
+        if self._broker is not None:
+            self._broker.reconnect()
+
     def close(self):
         if self._broker is not None:
-            self.handle_turn()
-            self._poller.forget(self._broker.fileno())
+            self.handle_turn(clock.monotonic())
             self._broker.close()
-            self._set_problem("broker", None)
+            self._set_problem(self._name + " broker", None)
 
     def _on_broker(self):
         now = clock.monotonic()
@@ -56,11 +71,13 @@ class Wire:
                 return
             if isinstance(event, Connected):
                 self.connected_to = event.broker
-                self._set_problem("broker", None)
+                self._set_problem(self._name + " broker", None)
+                self._broker.set_will(self._will())  # each is good for one connection
                 self._machine.handle_connected(now)
             elif isinstance(event, Disconnected):
                 self.connected_to = None
-                self._set_problem("broker", event.reason)
+                self._set_problem(self._name + " broker", "%s: %s" % (self._name, event.reason))
+                self._broker.set_will(self._will())
                 self._machine.handle_disconnected(now)
             elif isinstance(event, Message):
                 self._on_message(event.topic, event.payload, now)
@@ -69,43 +86,47 @@ class Wire:
 class Membership:
     """`name` is what the group is called on this router, `kept` as for Group; `shelf` keeps what changes.
 
-    `tap` is (device, bridge or None); `slot` tells the nodes of one daemon apart. Raises UserError."""
+    `tap` is (device, bridge or None); `slot` tells the nodes of one daemon apart; `endpoints` are where members were
+    last reached, {WireGuard key: address}. Raises UserError, Rejected or ValueError, with nothing left open."""
 
-    def __init__(self, name, identity, kept, shelf, tap, slot, timestamps, udp, poller, set_problem):
+    def __init__(self, name, identity, kept, shelf, tap, slot, timestamps, udp, poller, set_problem, endpoints):
         now = clock.monotonic()
         self.name = name
         self.slot = slot
         self._shelf = shelf
         self._udp = udp
-        self._set_problem = lambda topic, text: set_problem(name + " " + topic, text)
+        self._set_problem = set_problem
         self.node = None
 
         def stamp():
             return timestamps.stamp(clock.monotonic())
 
         self.group = Group(crypto, identity, kept, VERSION, stamp, self._count)
+        self._urls = [url.parse(text) for text in self.group.charter.brokers]
         self.node = Node(identity.wg_private, crypto, timestamps, now, VERSION, slot, self.group)
-        self.network = Network(self.node, Tap(tap[0], tap[1]), udp, poller, set_problem, self._on_event)
         self._saved = self.group.revision
         self._save_at = now
+        self._saved_places = self.group.places.digest()
+        self._places_at = now + SETTLE
         self._configured = None
+        self._addresses = None
         self._addresses_at = now
         self.group.attach(self.node.gossip, now, clock.wall())
-        signalling = self.group.signalling
-        urls = self.group.charter.brokers
-        self._wire = Wire(
-            self.group, urls, signalling.will(), poller, self._count, self._set_problem, self._on_message
-        )
+        self.network = Network(self.node, Tap(tap[0], tap[1]), udp, poller, set_problem, self._on_event)
+        will = self.group.signalling.will
+        self._wire = Wire(name, self.group, self._urls, will, poller, self._count, set_problem, self._on_message)
+        self._configure(now)
+        for key, addr in endpoints.items():
+            self.node.set_endpoint(key, addr, now)
 
     def close(self):
-        self._saved = None  # where everybody is has changed without being kept: flash wears out
-        self.save()
         self._wire.close()
         self.network.close()
+        self._set_problem(self.name + NOT_KEPT, None)
 
     def brokers(self):
         """[{"url": without what is secret, "connected"}]"""
-        shown = [url.shown(url.parse(text)) for text in self.group.charter.brokers]
+        shown = [url.shown(each) for each in self._urls]
         return [{"url": text, "connected": text == self._wire.connected_to} for text in shown]
 
     def use_udp(self, udp):
@@ -114,9 +135,9 @@ class Membership:
         self._addresses_at = clock.monotonic()
 
     def poll_timeout(self):
-        when = min(self.network.poll_timeout(), self._addresses_at)
-        due = self.group.poll_timeout()
-        return when if due is None else min(when, due)
+        times = [self.network.poll_timeout(), self._addresses_at, self.group.poll_timeout()]
+        due = self._wire.poll_timeout()
+        return min(times) if due is None else min(min(times), due)
 
     def handle_turn(self, now):
         """What is to be done in each turn of the loop."""
@@ -129,26 +150,30 @@ class Membership:
             log.info(_SAYINGS[event.kind] % event.name)
             event = self.group.poll_event()
         self._configure(now)
-        self.save()
-        self._wire.handle_turn()
+        self.save(now)
+        self._wire.handle_turn(now)
         self.network.handle_turn(now)
 
-    def save(self):
+    def save(self, now, stopping=False):
         """Keep what has changed; to be called before anybody is told of it."""
-        revision, now = self.group.revision, clock.monotonic()
-        if revision != self._saved and now >= self._save_at:
-            try:
-                self._shelf.keep(self.name, self.group.saved())
-                self._saved = revision
-                self._set_problem("is not kept", None)
-            except UserError as error:
-                self._save_at = now + SAVE_AGAIN
-                self._set_problem("is not kept", "what changes in %s is not kept: %s" % (self.name, error.message))
+        revision, where = self.group.revision, self.group.places.digest()
+        is_moved = where != self._saved_places and (stopping or now >= self._places_at)
+        if (revision == self._saved and not is_moved) or (now < self._save_at and not stopping):
+            return
+        topic = self.name + NOT_KEPT
+        try:
+            self._shelf.keep(self.name, self.group.saved())
+            self._saved, self._saved_places = revision, where
+            self._places_at = now + SAVE_PLACES
+            self._set_problem(topic, None)
+        except UserError as error:
+            self._save_at = now + SAVE_AGAIN
+            self._set_problem(topic, "what changes in %s is not kept: %s" % (self.name, error.message))
 
-    def leave(self):
+    def leave(self, now):
         """Take what is ours from the broker."""
         self.group.signalling.retire()
-        self._wire.handle_turn()
+        self._wire.handle_turn(now)
 
     def _count(self, reason):
         if self.node is not None:  # else it is about what was kept, which comes again with the others' news
@@ -181,6 +206,9 @@ class Membership:
             found = [ip for name, ip in interfaces.addresses() if name not in ours]
         except OSError:
             return  # it is asked again soon
+        if self._addresses not in (None, found):
+            self._wire.reconnect()
+        self._addresses = found
         self.group.set_addresses([(ip, self._udp.port) for ip in found], now)
 
 

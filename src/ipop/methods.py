@@ -15,11 +15,11 @@
     members          [member], the revoked ones too
     rename, promote, demote, revoke
                      {"group", "name", "fingerprint", "role", "address"}: what it is now
-    leave            {"group", "role"}: what this router was there, or "joining" or "damaged"
+    leave            {"group", "role"}: what this router was there, or "joining", "damaged" or "off"
     backup           {"group", "line", "passphrase"}
 
-    group   {"name": what it is called on this router, "fingerprint", "state": "member", "joining" or "damaged",
-             "text": how far the join is, or what is wrong, else "", "member": what this router is called there,
+    group   {"name": what it is called on this router, "fingerprint", "state": "member", "joining", "damaged" or
+             "off", "text": how far the join is, or what is wrong, else "", "member": what this router is called there,
              "member_fingerprint", "role", "address": "10.77.1.1/16", "device", "bridge",
              "members", "connected": how many others there are, and how many of them are connected,
              "requests": how many wait for approval, "brokers": [{"url": without what is secret, "connected"}]}

@@ -11,6 +11,7 @@ from .wire.batch import Batch
 SLOTS = 32  # packets of one kind in one turn of the loop
 COLD_MAX = 64  # queued datagrams sent in one turn, so that a flood leaves room for the rest
 LOOK_AFTER_TAP = 5_000  # ms
+IN_BRIDGE = " in its bridge"  # the end of a problem's topic
 
 
 def new_batch():
@@ -39,6 +40,8 @@ class Network:
         if not self.tap.is_gone:
             self._poller.forget(self.tap.fileno())
         self.tap.close()
+        for topic in (self.tap.name, self.tap.name + IN_BRIDGE):
+            self._set_problem(topic, None)
 
     def poll_timeout(self):
         """When `handle_turn` has to be called next (ms); 0 for at once."""
@@ -88,7 +91,7 @@ class Network:
     def _look_after_tap(self, now):
         """Make a device again that was deleted, and put it back into its bridge."""
         self._tap_at = now + LOOK_AFTER_TAP
-        topic = self.tap.name + " in its bridge"
+        topic = self.tap.name + IN_BRIDGE
         try:
             if self.tap.is_gone:
                 self.tap.open()

@@ -275,8 +275,12 @@ def test_halves_that_each_revoked_somebody_get_a_secret_that_neither_knows():
     known = [router.group.secret.secret for router in (home, cabin)]
     home.hears(*cabin.group.roster.entries())
     cabin.hears(*home.group.roster.entries())
-    for router, other in ((home, cabin), (cabin, home)):
-        router.group.secret.add(other.group.secret.offer, 0)
+    with_lower, other = sorted((home, cabin), key=lambda router: crypto.sha256(router.group.secret.secret))
+    try:
+        other.group.secret.add(with_lower.group.secret.offer, 0)
+        raise AssertionError
+    except Rejected as rejected:
+        assert rejected.reason == "early"
     home.wait(PATIENCE + ROTATE_GAP)
     cabin.group.secret.add(home.group.secret.offer, home.now)
     cabin.group.handle_news(cabin.now, cabin.wall)

@@ -10,10 +10,11 @@ member makes the next epoch. Of two offers the higher epoch counts; of two for o
 an admin, then the lower hash of the secret. There is no way back to a lower epoch: its secret may be known to somebody
 who is out.
 
-An offer tells who was out when it was made. Who has not heard of all of those yet does not take it up ("early"), for
-fear of passing it on to one of them, but keeps it until the roster has changed. And when two halves that were
-apart have each revoked somebody, the secret of each is known to the one whom the other revoked: that is seen by what
-the offer tells, and a third one is made.
+An offer tells who was out when it was made. Who may not have heard of all of those yet does not take it up ("early"),
+for fear of passing it on to one of them, but keeps it until the roster has changed. When two halves that were apart
+have each revoked somebody, the secret of each is known to the one whom the other revoked: that is seen by what the
+offer tells, and a third one is made. An offer that tells of fewer than are known here, so that nobody can say whether
+they are among these, is taken up when no admin has made a better one in time.
 
 Who is no admin any more may have run ahead, to epochs that some have taken up and others refuse. So what is refused for
 its signer is remembered (`heard`), and the next epoch goes beyond it. Only the owner may leap far: else an admin could
@@ -75,7 +76,7 @@ class GroupSecret:
         self._offer = None if offer is None else parse(crypto, group_key, offer)
         self._previous = []  # (Offer, when it was replaced), the latest first
         self._orphaned_since = None
-        self._early = None  # the last offer (bytes) of that kind
+        self._early = None  # (the last offer of that kind, as bytes; when it came first)
         self.heard = 0  # the highest epoch that was offered and can't be followed
 
     @property
@@ -128,7 +129,7 @@ class GroupSecret:
         offers = [self._offer] if self._offer else []
         offers += [offer for offer, _ in self._previous]
         if self._early is not None:
-            offers.append(parse(self._crypto, self._group_key, self._early))
+            offers.append(parse(self._crypto, self._group_key, self._early[0]))
         return [(offer.epoch, offer.secret) for offer in offers]
 
     def add(self, data, now):
@@ -146,18 +147,22 @@ class GroupSecret:
             raise Rejected("not-admin")
         if not self._beats(offer):
             return False
-        if self._is_early(offer):
-            self._early = offer.data
+        if self._is_early(offer, now):
+            if self._early is None or self._early[0] != offer.data:
+                self._early = offer.data, now
             raise Rejected("early")
         self._take(offer, now)
         return True
 
     def handle_roster(self, now):
         """The roster has changed: whether an offer that came too early is taken up now."""
-        early, self._early = self._early, None
+        if self._early is None:
+            return False
         try:
-            return early is not None and self.add(early, now)
-        except Rejected:  # still too early, or not an admin's any more
+            return self.add(self._early[0], now)
+        except Rejected as rejected:
+            if rejected.reason != "early":
+                self._early = None
             return False
 
     def rotate(self, identity, now):
@@ -184,11 +189,17 @@ class GroupSecret:
             return True
         return self._crypto.sha256(offer.secret) < self._crypto.sha256(self.secret)
 
-    def _is_early(self, offer):
-        number, digest = self._revocations()
-        return offer.revoked[0] > number or (offer.revoked[0] == number and offer.revoked[1] != digest)
+    def _is_early(self, offer, now):
+        known = self._revocations()
+        if offer.revoked == known:
+            return False
+        if offer.revoked[0] >= known[0]:
+            return True
+        early = self._early
+        return early is None or early[0] != offer.data or now - early[1] < PATIENCE
 
     def _take(self, offer, now):
+        self._early = None
         if self._offer is not None:
             self._previous = [(self._offer, now)] + self._previous[: KEPT_MAX - 1]
         self._offer = offer

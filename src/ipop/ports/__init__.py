@@ -2,6 +2,8 @@
 
 import sys
 
+from .events import Connected, Disconnected, Message
+
 INTERPRETER = sys.implementation.name
 
 if INTERPRETER == "micropython":
@@ -9,7 +11,7 @@ if INTERPRETER == "micropython":
     from .micropython.client import Client
 else:
     from .cpython import clock, crypto, files, interfaces, programs, system, terminal
-    from .cpython.broker import Broker, Connected, Disconnected, Message
+    from .cpython.broker import Broker
     from .cpython.client import Client
     from .cpython.poller import Poller
     from .cpython.resolver import Resolver

@@ -7,12 +7,11 @@ It says all of it again at each connection, but for the last words. How long it 
 """
 
 import argparse
-import select
 import signal
 import sys
 import time
 
-from ipop.ports.cpython.broker import Broker, Connected, Disconnected, Message
+from ipop.ports import Broker, Connected, Disconnected, Message, Poller
 from ipop.signal.holdings import Publish
 from ipop.signal.url import parse
 
@@ -29,15 +28,20 @@ def main():
     wills = [Publish(topic, text.encode(), False) for topic, text in options.will]
     last = [Publish(topic, text.encode(), False) for topic, text in options.last]
 
-    broker = Broker([parse(url) for url in options.urls], wills[0] if wills else None, lambda word: tell("count", word))
-    signal.signal(signal.SIGTERM, lambda *_: hang_up(broker, last))
-    signal.signal(signal.SIGHUP, lambda *_: broker.reconnect())
-    while True:
-        select.select([broker.fileno()], [], [])
+    urls = [parse(url) for url in options.urls]
+    poller = Poller()
+
+    def on_broker():
         event = broker.poll()
         while event is not None:
             handle(broker, event, options.listen, say)
             event = broker.poll()
+
+    broker = Broker(urls, wills[0] if wills else None, lambda word: tell("count", word), poller, on_broker)
+    signal.signal(signal.SIGTERM, lambda *_: hang_up(broker, last))
+    signal.signal(signal.SIGHUP, lambda *_: broker.reconnect())
+    while True:
+        poller.wait(None)
 
 
 def handle(broker, event, listen, say):

@@ -13,14 +13,11 @@ import queue
 import threading
 from collections import namedtuple
 
+from ..events import Connected
+
 COMMANDS_MAX = 16_384
 
-# What happened. `broker` and `reason` are for people: "192.0.2.1:1883", "broker 192.0.2.1:1883: connection refused"
-Connected = namedtuple("Connected", ("broker",))
-Disconnected = namedtuple("Disconnected", ("reason",))  # or not connected in the first place
-Message = namedtuple("Message", ("topic", "payload"))
-
-# What else passes between loop and thread: `connection` is its number
+# What passes between loop and thread: `connection` is its number
 Command = namedtuple("Command", ("connection", "verb", "args"))
 Accepted = namedtuple("Accepted", ("connection", "broker"))
 Dropped = namedtuple("Dropped", ("reason",))
@@ -29,9 +26,10 @@ Dropped = namedtuple("Dropped", ("reason",))
 class Broker:
     """Stays connected to one of `urls` (Url), the best first. `count(reason)` takes note of what is thrown away.
 
-    `will` is a Publish or None, for the first connection; each connection needs another one."""
+    `will` is a Publish or None, for the first connection; each connection needs another one. `handler()` is called by
+    the Poller when `poll` may have something."""
 
-    def __init__(self, urls, will, count):
+    def __init__(self, urls, will, count, poller, handler):
         self._commands = Queue()
         self._events = Queue()
         self._count = count
@@ -40,10 +38,8 @@ class Broker:
 
         self._caller = Caller(urls, will, self._commands, self._events)
         threading.Thread(target=self._caller.run, daemon=True).start()
-
-    def fileno(self):
-        """Readable when `poll` has something."""
-        return self._events.fileno()
+        self._poller = poller
+        poller.watch(self._events.fileno(), handler)
 
     def poll(self):
         """Connected, Disconnected, Message, or None when there is nothing more."""
@@ -55,6 +51,13 @@ class Broker:
             self._connection = event.connection
             return Connected(event.broker)
         return event
+
+    def poll_timeout(self):
+        """When `handle_timeout` has to be called (ms): never here, as the thread has its own clock."""
+        return None
+
+    def handle_timeout(self, now):
+        """The time has come."""
 
     def publish(self, publish):
         """Returns whether there was room."""
@@ -76,7 +79,8 @@ class Broker:
         self._commands.wake()
 
     def close(self):
-        """Hang up once all is said, without waiting for that. Afterwards nothing may be asked or watched any more."""
+        """Hang up once all is said, without waiting for that. Afterwards nothing may be asked any more."""
+        self._poller.forget(self._events.fileno())
         self._caller.is_closing = True
         self._commands.close_writer()
         self._events.close_reader()

@@ -9,8 +9,9 @@ import select
 
 from ...signal.failover import FailOver
 from ...signal.url import shown
+from ..events import Disconnected, Message
 from . import clock
-from .broker import Accepted, Disconnected, Dropped, Message
+from .broker import Accepted, Dropped
 from .mqtt import MQTT_3_1_1, MQTT_5, Connection, Failure
 
 EVENTS_MAX = 256  # that the loop has not taken; then no more is read
