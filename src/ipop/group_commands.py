@@ -82,19 +82,21 @@ def _join(shell, line):
                 told = join.get("text")
                 shell.show(join, Page.line, str(told))
             if flags["wait"] is not None and waited >= flags["wait"] * 1000:
-                raise UserError(f"not in yet: {join.get('text')}. {_GOES_ON}")
+                raise UserError(f"not in yet: {join.get('text')}. {_goes_on(join)}")
             daemon.pause(LOOK_AGAIN)
             waited += LOOK_AGAIN
             join = daemon.ask("join_status", {"group": join.get("group")}, dict)
     except KeyboardInterrupt:
-        shell.ports.terminal.write(2, f"ipop: {_GOES_ON}\n")
+        shell.ports.terminal.write(2, f"ipop: {_goes_on(join)}\n")
         return INTERRUPTED
     if join["state"] == "refused":
         raise UserError(str(join.get("text")))
     shell.show(join, show_joined, join)
 
 
-_GOES_ON = "ipopd goes on with it: 'ipop groups' shows how far it is, 'ipop leave' ends it"
+def _goes_on(join):
+    group = join.get("group")
+    return f"ipopd goes on with it: 'ipop groups' shows how far it is, 'ipop leave --group {group}' ends it"
 
 
 # --- who may come in, who is in

@@ -75,7 +75,7 @@ class Groups:
         self._refused = {}  # name -> what `join_status` says, of groups that were joined in vain
         self._damaged = {}  # name -> what is wrong
         self._off = {}  # name -> group's key, of those that are switched off
-        for name in self._shelf.names():
+        for name in self._names_on_flash():
             try:
                 self._start(name, self._shelf.load(name), endpoints)
             except UserError as error:
@@ -84,6 +84,16 @@ class Groups:
             except Exception as fault:  # one group must not keep the others from starting
                 self._damaged[name] = _fault(name, fault)
                 set_problem(name, self._damaged[name])
+
+    def _names_on_flash(self):
+        try:
+            names = self._shelf.names()
+            self._set_problem("groups", None)
+            return names
+        except UserError as error:
+            way = "no group can be used until that is put right and ipopd restarted"
+            self._set_problem("groups", "%s: %s" % (error.message, way))
+            return []
 
     def close(self):
         now = clock.monotonic()
@@ -131,12 +141,7 @@ class Groups:
         if wanted is not None and not wanted.enabled:
             self._off[name] = saved.kept["group"]
             return
-        taken = [membership.network.tap.name for membership in self._memberships.values()]
-        has_own = wanted is not None and wanted.device and wanted.device != self._options.device
-        default = None if has_own or self._options.device in taken else self._take_device()
-        device, bridge = default or (self._next_device(), None)
-        if wanted is not None:
-            device, bridge = wanted.device or device, wanted.bridge or bridge
+        device, bridge = self._device(saved, wanted)
         used = [membership.slot for membership in self._memberships.values()]
         if len(used) >= SLOTS:
             raise UserError("this router is in %d groups already" % SLOTS)
@@ -158,8 +163,26 @@ class Groups:
         except (Rejected, ValueError) as error:
             raise UserError("%s makes no sense (%s) and stays as it is" % (self._shelf.path(name), error))
 
+    def _device(self, saved, section):
+        """(device, bridge or None) of a group, by what is kept with it and the Config's section for it, if any."""
+        device, bridge = saved.device, None
+        if section is not None and section.device:
+            device = section.device
+        if device in ("", self._options.device):
+            device, bridge = self._take_device() or (self._next_device(), None)
+        return device, section.bridge if section is not None and section.bridge else bridge
+
+    def _new_device(self):
+        """What to keep with a new group. The first one has the device of the configuration, and its bridge; nobody
+        takes that over from it, for what is plugged in there belongs to that group."""
+        kept = [self._shelf.identity(name) for name in self._shelf.names()]
+        is_taken = self._options.peers or any([each is not None and each.device == "" for each in kept])
+        return self._next_device() if is_taken else ""
+
     def _next_device(self):
-        used = [membership.network.tap.name for membership in self._memberships.values()] + [self._options.device]
+        kept = [self._shelf.identity(name) for name in self._shelf.names()]
+        used = [each.device for each in kept if each is not None] + [self._options.device]
+        used += [membership.network.tap.name for membership in self._memberships.values()]
         used += [section.device for section in self._options.groups if section.device]
         n = 1
         while "ipop%d" % n in used:
@@ -340,7 +363,9 @@ class Groups:
     def leave(self, now, group):
         """Also a group that is damaged or switched off, or that we are only on the way into."""
         others = list(self._joining) + list(self._damaged) + list(self._off)
-        if not group and not self._memberships and len(others) == 1:
+        if not group and len(self._memberships) + len(others) > 1:
+            raise UserError(_WHICH % ", ".join(sorted(list(self._memberships) + others)))
+        if not group and others:
             group = others[0]
         if group in self._memberships or group not in others:
             membership = self._find(group)
@@ -374,9 +399,10 @@ class Groups:
         self._make_way(recovery.kept["group"], now)
         about = charter.parse(crypto, recovery.kept["group"], recovery.kept["charter"])
         name = local_name(about.name, ())
-        if name not in self._damaged or self._is_another(name, recovery.kept["group"]):
-            name = local_name(about.name, self._shelf.names())
-        self._shelf.replace(name, recovery.seed, recovery.kept)
+        device = self._damaged_device(name, recovery)
+        if device is None:
+            name, device = local_name(about.name, self._shelf.names()), self._new_device()
+        self._shelf.replace(name, recovery.seed, device, recovery.kept)
         self._forget_damage(name)
         try:
             self._start(name, self._shelf.load(name))
@@ -390,22 +416,28 @@ class Groups:
 
     def _make_way(self, group_key, now):
         """For an identity in a group: there is to be one only, and what is being joined is given up."""
-        keys = [membership.group.roster.group_key for membership in self._memberships.values()]
-        if group_key in keys:
-            raise UserError("this router is in that group already: see 'ipop members'")
+        for membership in self.memberships():
+            if membership.group.roster.group_key == group_key:
+                if membership.group.is_member:
+                    raise UserError("this router is in that group already: see 'ipop members'")
+                self.leave(now, membership.name)  # it was removed, and comes back as somebody new
         if group_key in self._off.values():
             raise UserError("this router is in that group already, but it is " + _OFF)
         for joining in list(self._joining.values()):
             if joining.invite.group == group_key:
                 self.leave(now, joining.name)
 
-    def _is_another(self, name, group_key):
-        """Whether what is on flash under a name is whole, and not this group: it must not be replaced."""
-        try:
-            saved = self._shelf.load(name)
-        except UserError:
-            return False
-        return saved.kept is None or saved.kept["group"] != group_key
+    def _damaged_device(self, name, recovery):
+        """The device of the damaged group which this replaces, or None: another is not to be touched."""
+        if name not in self._damaged:
+            return None
+        known = self._shelf.identity(name)
+        if known is not None:
+            return known.device if known.seed == recovery.seed else None
+        kept = self._shelf.kept(name)
+        if kept is not None and kept["group"] != recovery.kept["group"]:
+            return None
+        return self._new_device()
 
     def _forget_damage(self, name):
         self._damaged.pop(name, None)
@@ -413,7 +445,7 @@ class Groups:
 
     def _begin(self, name, seed, kept=None, join=None):
         self._refused.pop(name, None)
-        self._shelf.create(name, seed, kept=kept, join=join)
+        self._shelf.create(name, seed, self._new_device(), kept=kept, join=join)
         try:
             self._start(name, self._shelf.load(name))
             if name in self._off:
@@ -472,7 +504,7 @@ class Groups:
         if not known:
             raise UserError("this router is in no group: 'ipop group create NAME' makes one, 'ipop join LINE' enters")
         if not name:
-            raise UserError("which group? Say --group with one of: " + ", ".join(known))
+            raise UserError(_WHICH % ", ".join(known))
         raise UserError("there is no group %s; %s" % (quoted(name), did_you_mean(name, known)))
 
     def _shown(self, membership, now):
@@ -483,10 +515,10 @@ class Groups:
             "name": membership.name,
             "fingerprint": identity.fingerprint(crypto, group.roster.group_key),
             "state": "member",
-            "text": "" if group.is_member else "this router was removed from the group: 'ipop leave' forgets it",
+            "text": "" if group.is_member else _REMOVED % membership.name,
             "member": own.name if own else "",
             "member_fingerprint": group.identity.fingerprint,
-            "role": own.role if own else "revoked",
+            "role": own.role if own else "member",
             "address": _address(group.charter, own) if own else None,
             "device": membership.network.tap.name,
             "bridge": membership.network.tap.bridge,
@@ -539,6 +571,8 @@ def _host(about, member):
     return text and text.split("/")[0]
 
 
+_REMOVED = "this router was removed from the group: 'ipop leave --group %s' forgets it"
+_WHICH = "which group? Say --group with one of: %s"
 _OFF = "switched off by option 'enabled' of its section in the configuration"
 
 # what `groups` says of a group that this router is not in

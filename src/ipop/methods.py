@@ -39,7 +39,7 @@ Method = namedtuple("Method", "name params help")
 Param = namedtuple("Param", "name kind default help")  # a default of None: it must be given
 Kind = namedtuple("Kind", "check expected")
 
-LINE_MAX = 4000  # letters of an invite or a recovery line
+LINE_MAX = 8000  # letters of an invite or a recovery line
 
 
 def _text(shortest, longest):

@@ -253,7 +253,7 @@ def test_waiting_has_an_end_if_one_is_given():
     assert status == 1 and len(asked) == 1 + 10, "ten looks in a second"
     assert err == (
         "ipop: not in yet: waiting for approval. ipopd goes on with it: "
-        "'ipop groups' shows how far it is, 'ipop leave' ends it\n"
+        "'ipop groups' shows how far it is, 'ipop leave --group friends' ends it\n"
     )
     status, _, err, asked = run("join ipop1-AAAA --wait 0", {"join": JOIN})
     assert status == 1 and len(asked) == 1 and "not in yet: asked; waiting." in err

@@ -4,7 +4,7 @@ import json
 
 from ipop.errors import Rejected, UserError
 from ipop.group import charter, entry, identity, invite
-from ipop.group.issuer import ENTRIES_MAX, KEPT, PLACES_MAX, WAITING_MAX, Admitted, Issuer, Waiting
+from ipop.group.issuer import CROWD, ENTRIES_MAX, KEPT, PLACES_MAX, Admitted, Issuer, Waiting
 from ipop.group.join import LAST_RETRY, PATIENCE, Joiner
 from ipop.group.places import Places
 from ipop.group.places import sign as sign_place
@@ -22,13 +22,13 @@ HOUR, DAY = 3_600, 86_400  # s
 class Group:
     """What an issuer's router knows of its group: the owner's two admins, and itself."""
 
-    def __init__(self, me=OWNER, subnet=(b"\x0a\x4d\0\0", 16)):
+    def __init__(self, me=OWNER, subnet=(b"\x0a\x4d\0\0", 16), brokers=("mqtt://broker.example",)):
         self.identity = me
         self.stamp = NOON
         self.charter = charter.parse(
             crypto,
             OWNER.public,
-            charter.sign(OWNER, "friends", subnet, 24, b"\xfd" + bytes(7), ["mqtt://broker.example"], 1),
+            charter.sign(OWNER, "friends", subnet, 24, b"\xfd" + bytes(7), brokers, 1),
         )
         self.roster = Roster(crypto, OWNER.public)
         for key, name, slice in ((OWNER, "home", 1), (ADMIN, "office", 2), (OTHER_ADMIN, "shop", 3)):
@@ -605,11 +605,36 @@ def test_only_so_many_can_wait():
     line = desk.line(uses=5, approve=True)
     parsed = invite.parse(crypto, line)
     topic = invite.request_topic(crypto, parsed.secret)
-    for i in range(WAITING_MAX + 2):
+    for i in range(5 + CROWD + 2):
         me = identity.Identity(crypto, b"w" * 30 + bytes([i, 0]))
         desk.take(topic, invite.seal_request(crypto, parsed, me, b"n" * 16, "w%d" % i, "0.1.0"))
-    assert len(desk.issuer.requests()) == WAITING_MAX
-    assert desk.dropped == ["join-too-many"] * 2
+    assert len(desk.issuer.requests()) == 5 + CROWD
+    late = Den(line)
+    World(desk, late)
+    assert late.state == "refused" and "too many wait" in late.text
+    other = Den(desk.line(approve=True))  # by another invite there is room
+    World(desk, other)
+    assert other.state == "pending"
+
+
+def test_who_asks_again_and_again_costs_the_flash_of_the_other_nothing():
+    desk = Desk()
+    parsed = invite.parse(crypto, desk.line(approve=True))
+    me = identity.Identity(crypto, b"w" * 32)
+    topic, revisions = invite.request_topic(crypto, parsed.secret), []
+    for i in range(10):
+        desk.take(topic, invite.seal_request(crypto, parsed, me, bytes([i]) * 16, "w", "0.1.0"))
+        revisions.append(desk.issuer.revision)
+    assert len(set(revisions)) == 1 and len(desk.issuer.requests()) == 1
+
+
+def test_nobody_is_invited_to_a_group_that_has_no_broker():
+    desk = Desk(Group(brokers=[]))
+    try:
+        desk.line()
+        raise AssertionError
+    except UserError as error:
+        assert "no broker" in error.message
 
 
 def test_a_cancelled_join_takes_its_request_back():

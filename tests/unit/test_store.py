@@ -18,7 +18,7 @@ KEPT = {
 }
 NEWER = dict(KEPT, entries=[b"one", b"two", b"three"])
 LINE = ("ipop1-AAAA", "den")
-ENOENT, EEXIST = 2, 17
+ENOENT, EEXIST, EROFS = 2, 17, 30
 FOLDER = "/etc/ipop/groups"
 
 
@@ -215,12 +215,12 @@ def kept(what):
 
 
 def member(shelf):
-    shelf.create("club", OTHER_SEED, KEPT)
-    shelf.create("friends", SEED, KEPT)
+    shelf.create("club", OTHER_SEED, "ipop1", KEPT)
+    shelf.create("friends", SEED, "ipop1", KEPT)
 
 
 def joiner(shelf):
-    shelf.create("friends", SEED, join=LINE)
+    shelf.create("friends", SEED, "ipop1", join=LINE)
 
 
 def test_creating_survives_a_power_cut():
@@ -228,7 +228,7 @@ def test_creating_survives_a_power_cut():
 
 
 def member_of_friends(shelf):
-    shelf.create("friends", SEED, KEPT)
+    shelf.create("friends", SEED, "ipop1", KEPT)
 
 
 def test_beginning_to_join_survives_a_power_cut():
@@ -248,20 +248,20 @@ def test_leaving_survives_a_power_cut():
 
 
 def test_restoring_survives_a_power_cut():
-    assert cut_short(member, lambda shelf: shelf.replace("friends", OTHER_SEED, NEWER)) > 10
-    assert cut_short(nothing, lambda shelf: shelf.replace("friends", SEED, KEPT)) > 10
+    assert cut_short(member, lambda shelf: shelf.replace("friends", OTHER_SEED, "ipop1", NEWER)) > 10
+    assert cut_short(nothing, lambda shelf: shelf.replace("friends", SEED, "ipop1", KEPT)) > 10
 
 
 def test_restoring_over_what_is_damaged():
     disk = Disk()
     member(shelf(disk))
     disk._find(FOLDER + "/friends/group").now = b"damaged"
-    shelf(disk).replace("friends", SEED, KEPT)
-    assert shelf(disk).load("friends") == (SEED, KEPT, None)
+    shelf(disk).replace("friends", SEED, "ipop1", KEPT)
+    assert shelf(disk).load("friends") == (SEED, "ipop1", KEPT, None)
 
 
 def test_what_is_left_of_an_earlier_try_is_in_nobodys_way():
-    for act in (member_of_friends, lambda shelf: shelf.replace("friends", SEED, KEPT)):
+    for act in (member_of_friends, lambda shelf: shelf.replace("friends", SEED, "ipop1", KEPT)):
         for fuse in range(20):
             disk = Disk(fuse=fuse)
             try:
@@ -269,12 +269,35 @@ def test_what_is_left_of_an_earlier_try_is_in_nobodys_way():
             except PowerCut:
                 pass
             disk.fuse = 1000
-            shelf(disk).replace("friends", OTHER_SEED, NEWER)
-            assert shelf(disk).load("friends") == (OTHER_SEED, NEWER, None)
+            shelf(disk).replace("friends", OTHER_SEED, "ipop1", NEWER)
+            assert shelf(disk).load("friends") == (OTHER_SEED, "ipop1", NEWER, None)
             assert disk.list_folder(FOLDER) == ["friends"]
 
 
+def test_what_cannot_be_removed_keeps_nobody_from_starting():
+    disk = Disk()
+    member(shelf(disk))
+    disk.make_private_folder(FOLDER + "/friends~old")
+    disk.make_private_folder(FOLDER + "/zoo~new")
+
+    def refuse(path):
+        raise OSError(EROFS, "")
+
+    disk.remove = refuse
+    assert shelf(disk).names() == ["club", "friends"]
+    assert shelf(disk).load("friends").seed == SEED
+
+
 # --- damage
+
+
+def test_what_is_whole_in_a_damaged_group_is_known():
+    disk = Disk()
+    member(shelf(disk))
+    disk._find(FOLDER + "/friends/group").now = b""
+    assert shelf(disk).identity("friends") == (SEED, "ipop1") and shelf(disk).kept("friends") is None
+    disk._find(FOLDER + "/club/identity").now = b""
+    assert shelf(disk).identity("club") is None and shelf(disk).kept("club") == KEPT
 
 
 def complaint(disk, name="friends"):
@@ -312,7 +335,7 @@ def test_what_is_wrong_is_said():
     for content, wrong in (
         (b"", "(it is empty)"),
         (b"x\n", "(its checksum is wrong)"),
-        (dump(crypto, {"seed": "AAAA"}), "(it has been altered)"),
+        (dump(crypto, {"seed": "AAAA", "device": ""}), "(it has been altered)"),
         (dump(crypto, {}), "(it is of another kind)"),
     ):
         disk = Disk()
@@ -356,7 +379,7 @@ def test_one_damaged_group_harms_no_other():
     member(shelf(disk))
     disk._find(FOLDER + "/friends/group").now = b""
     assert shelf(disk).names() == ["club", "friends"]
-    assert shelf(disk).load("club") == (OTHER_SEED, KEPT, None)
+    assert shelf(disk).load("club") == (OTHER_SEED, "ipop1", KEPT, None)
     shelf(disk).leave("friends")
     assert shelf(disk).names() == ["club"]
 
@@ -365,9 +388,9 @@ def test_what_was_written_is_read():
     assert check(crypto, dump(crypto, {"a": [1, "é", None, True]}))["a"] == [1, "é", None, True]
     disk = Disk()
     joiner(shelf(disk))
-    assert shelf(disk).load("friends") == (SEED, None, LINE)
+    assert shelf(disk).load("friends") == (SEED, "ipop1", None, LINE)
     kept(KEPT)(shelf(disk))
-    assert shelf(disk).load("friends") == (SEED, KEPT, None)
+    assert shelf(disk).load("friends") == (SEED, "ipop1", KEPT, None)
     assert disk.list_folder(FOLDER + "/friends") == ["group", "identity"], "the secret of the invite is gone"
 
 
@@ -375,10 +398,10 @@ def test_a_group_is_not_made_twice():
     disk = Disk()
     member(shelf(disk))
     try:
-        shelf(disk).create("friends", OTHER_SEED, NEWER)
+        shelf(disk).create("friends", OTHER_SEED, "ipop1", NEWER)
     except UserError as error:
         assert error.message == "/etc/ipop/groups/friends is there already"
-    assert shelf(disk).load("friends") == (SEED, KEPT, None)
+    assert shelf(disk).load("friends") == (SEED, "ipop1", KEPT, None)
 
 
 def test_folders_that_are_no_groups_stay():
@@ -410,15 +433,15 @@ def test_on_a_real_disk():
     there = Shelf(files, crypto, folder + "/groups")
     try:
         assert there.names() == []
-        there.create("friends", SEED, join=LINE)
+        there.create("friends", SEED, "ipop1", join=LINE)
         there.keep("friends", KEPT)
-        there.replace("friends", OTHER_SEED, NEWER)
-        assert there.names() == ["friends"] and there.load("friends") == (OTHER_SEED, NEWER, None)
+        there.replace("friends", OTHER_SEED, "ipop1", NEWER)
+        assert there.names() == ["friends"] and there.load("friends") == (OTHER_SEED, "ipop1", NEWER, None)
         assert files.read_with_mode(there.path("friends", IDENTITY))[1] == 0o600
+        files.make_private_folder(there.path("friends", "lost+found/deep"))
         there.leave("friends")
         assert there.names() == [] and files.list_folder(folder) == ["groups"]
     finally:
-        files.remove(folder + "/groups")
         files.remove(folder)
     try:
         files.remove(folder)

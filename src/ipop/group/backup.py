@@ -31,7 +31,7 @@ Recovery = namedtuple("Recovery", ("made", "seed", "kept"))
 
 
 def seal(crypto, group):
-    """(line, passphrase) for a Group: of it are asked identity, roster, charter, secret and next_stamp()."""
+    """(line, passphrase) for a Group: of it are asked identity, roster, charter, secret and next_stamp(). Raises UserError."""
     passphrase = blocks(base32(crypto.random(_PASSPHRASE)))
     entries = _entries(group)
     body = group.next_stamp().to_bytes(8, "big") + group.identity.seed + group.roster.group_key
@@ -65,6 +65,8 @@ def _entries(group):
     admins = [member for member in roster.members() if member.role in (OWNER, ADMIN)]
     admins.sort(key=lambda member: (member.role != OWNER, member.key))
     own = roster.member(group.identity.public)
+    if own is None:
+        raise UserError("who let this router in is no admin any more: try again when it is connected to the others")
     needed = {own.entry, roster.member(signer_of(own.entry)).entry}
     needed.update([member.entry for member in admins[:ADMINS_MAX]])
     return [entry for entry in roster.entries() if entry in needed]

@@ -62,7 +62,8 @@ class Group:
         self._gossip = None
         self._boxes = {}  # topic -> the admin who may leave a new secret for us there
         self._issuer_topics = set()
-        self._news = deque((), NEWS_MAX)  # entries (bytes) that not everybody may have heard of
+        self._untold = []  # entries (bytes) of ours that nobody has been told yet
+        self._news = deque((), NEWS_MAX)  # the last of those that not everybody may have heard of
         self._addresses = []
         self._place = None
         self._rotated_at = None
@@ -91,8 +92,12 @@ class Group:
 
     @property
     def is_member(self):
-        """Whether we are in, or have been revoked."""
-        return self._is_member(self.identity.public)
+        """False once we have been revoked.
+
+        True also while nobody's word for us is known: who let us in is no admin any more, and others know who has said
+        it again."""
+        member = self.roster.member(self.identity.public)
+        return member is None or member.role != REVOKED
 
     def peers(self):
         """[(name as it is shown, WireGuard key)] of the other members; nobody's once we have been revoked."""
@@ -165,7 +170,7 @@ class Group:
 
     def _add_own(self, entry):
         if self.roster.add(entry):
-            self._news.append(entry)
+            self._untold.append(entry)
 
     def set_addresses(self, addresses, now):
         """Where this node can be reached: (ip, port), the best first."""
@@ -292,13 +297,16 @@ class Group:
         if self._is_owner and orphans:
             for entry in self.roster.say_again(self.identity, orphans, self.next_stamp()):
                 self._add_own(entry)
-        for entry in self.issuer.settle(wall):
-            self._news.append(entry)
+        elif orphans:
+            self._gossip.ask_some(now)  # who has said it again?
+        self._untold += self.issuer.settle(wall)
         self.places.forget_strangers()
         self.secret.handle_roster(now)
         self._seen_revision = self.roster.revision
-        if self._news:
-            self._gossip.tell_entries(list(self._news), now)
+        if self._untold:
+            self._gossip.tell_entries(self._untold, now)
+            self._news.extend(self._untold[-NEWS_MAX:])
+            self._untold = []
         if not self.is_member:
             self._events.append(GroupEvent(REMOVED, self.name))
 
@@ -307,7 +315,7 @@ class Group:
         event = self.issuer.poll_event()
         while event is not None:
             if isinstance(event, Admitted):
-                self._news.append(event.entry)
+                self._untold.append(event.entry)
                 self._events.append(GroupEvent(ADMITTED, event.name))
             elif isinstance(event, Waiting):
                 self._events.append(GroupEvent(WAITING, event.name))
@@ -341,14 +349,17 @@ class Group:
     def _leave_boxes(self):
         """The secret waits for each member where only it can find and open it; every admin leaves it."""
         self._boxed = self.secret.digest
-        entries = self._grounds()
+        grounds = self._grounds()
         for member in self.roster.members():
             if member.key != self.identity.public:
+                entries = [member.entry] + [entry for entry in grounds if entry != member.entry]
                 slot, box = self.secret.box(self.identity, member.key, entries)
                 self.signalling.publish(_box_topic(slot), box, True)
 
     def _grounds(self):
-        """The entries by which who was away sees why there is a new secret, and that its signer is an admin."""
+        """The entries by which who was away sees why there is a new secret, and that its signer is an admin.
+
+        With them goes the reader's own: who had signed that may be among the revoked."""
         admins = [member for member in self.roster.members() if member.role in (OWNER, ADMIN)]
         revoked = sorted(self.roster.revoked(), key=lambda member: -member.serial)
         entries = [member.entry for member in admins + revoked]

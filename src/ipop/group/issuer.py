@@ -23,7 +23,8 @@ from .roster import OWNER
 
 KEPT = 30 * 24 * 3_600_000  # ms for which an invite is remembered that has ended
 INVITES_MAX = 256
-WAITING_MAX = 64  # requests that wait for approval
+WAITING_MAX = 256  # requests that wait for approval
+CROWD = 8  # of one invite, besides those whom it would let in
 DENIED_MAX = 64  # keys of an invite
 ENTRIES_MAX = 24_000  # bytes of the roster in a welcome: brokers have limits, and the rest comes through a tunnel
 PLACES_MAX = 4_000  # bytes
@@ -58,6 +59,10 @@ class Issuer:
         """The line of a new invite. `expires_in` s, 0 for never. Raises UserError."""
         group = self._group
         self._forget_old(wall)
+        if not group.charter.brokers:
+            raise UserError(
+                "this group has no broker where others could meet it: make one with --broker ('ipop broker' helps)"
+            )
         if not group.roster.is_admin(group.identity.public):
             raise UserError("only an admin can invite: ask the group's owner to run 'ipop promote' for this router")
         if len(self._invites) >= INVITES_MAX:
@@ -183,15 +188,18 @@ class Issuer:
         return "revoked" if member.role == REVOKED else WELCOME
 
     def _wait(self, issued, request, since):
-        known = self._waiting.get(request.member)
-        if known is None and len(self._waiting) >= WAITING_MAX:
-            raise Rejected("join-too-many")
-        if known is None or known.request != request:
-            self._waiting[request.member] = _Waiter(issued.topic, request, since)
+        is_new = request.member not in self._waiting
+        if is_new and self._is_crowded(issued):
+            return "crowded"
+        self._waiting[request.member] = _Waiter(issued.topic, request, since)
+        if is_new:  # who asks again has another nonce, which isn't worth a write to flash
             self.revision += 1
-        if known is None:
             self._events.append(Waiting(request.member, request.name))
         return PENDING
+
+    def _is_crowded(self, issued):
+        waiting = [waiter for waiter in self._waiting.values() if waiter.topic == issued.topic]
+        return len(self._waiting) >= WAITING_MAX or len(waiting) >= min(issued.left, WAITING_MAX // 4) + CROWD
 
     def _admit(self, issued, request, wall):
         if issued.left == 0:
@@ -362,7 +370,6 @@ class _Waiter:
             "group": key_text(request.group),
             "member": key_text(request.member),
             "name": request.name,
-            "nonce": key_text(request.nonce),
             "release": request.release,
         }
 
@@ -372,7 +379,7 @@ def _load_waiter(saved):
         parse_key(saved["group"]),
         parse_key(saved["member"]),
         saved["name"],
-        parse_bytes(saved["nonce"]),
+        bytes(invite.NONCE),  # until it asks again, which it does when it isn't answered
         saved["release"],
     )
     return _Waiter(saved["topic"], request, saved["since"])

@@ -30,6 +30,7 @@ WELCOME = "welcome"
 REASONS = {
     "expired": "the invite has expired: ask for another",
     "used-up": "the invite has been used up: ask for another",
+    "crowded": "too many wait for approval by this invite already: try again later, or ask for another",
     "denied": "whoever made the invite looked at this request and denied it",
     "revoked": "this key was removed from the group: ask for another invite, which makes a new one",
     "full": "the group has no addresses left: one of its members has to be revoked first",

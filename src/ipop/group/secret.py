@@ -17,8 +17,8 @@ offer tells, and a third one is made. An offer that tells of fewer than are know
 they are among these, is taken up when no admin has made a better one in time.
 
 Who is no admin any more may have run ahead, to epochs that some have taken up and others refuse. So what is refused for
-its signer is remembered (`heard`), and the next epoch goes beyond it. Only the owner may leap far: else an admin could
-use up all epochs there are.
+its signer is remembered (`heard`), and the next epoch goes beyond it. Anybody can sign such a thing, so that is done
+more and more rarely. Only the owner may leap far: else an admin could use up all epochs there are.
 
 An offer travels inside tunnels as it is. For those who are away it waits at the brokers in a box that only the two can
 find and open: name (`slot`) and key of it come from the Diffie-Hellman value of sender and receiver.
@@ -35,6 +35,7 @@ CONTEXT = b"ipop secret 1"
 KEPT = 3_600_000  # ms in which members who have not heard of a new secret yet are still understood
 KEPT_MAX = 4
 PATIENCE = 20_000  # ms in which the one who has to make a new secret is waited for
+FOLLOW_FIRST, FOLLOW_MAX = 60_000, 86_400_000  # ms between two new epochs only to go beyond one that was refused
 LEAP = 1 << 32  # epochs that one offer may skip, but for the owner's
 _HEAD = ">BQI8s32s32s"
 _HEAD_SIZE = 85
@@ -78,6 +79,8 @@ class GroupSecret:
         self._orphaned_since = None
         self._early = None  # (the last offer of that kind, as bytes; when it came first)
         self.heard = 0  # the highest epoch that was offered and can't be followed
+        self._follow_at = 0
+        self._follow_pause = FOLLOW_FIRST
 
     @property
     def epoch(self):
@@ -103,19 +106,18 @@ class GroupSecret:
     def is_orphaned(self):
         """Whether this secret has to be replaced: there is none, who made it is no admin any more, others went on
         without us, or somebody was revoked who knows it."""
+        return self._is_unfit or self.heard > self.epoch
+
+    @property
+    def _is_unfit(self):
         offer = self._offer
-        return (
-            offer is None
-            or not self._is_admin(offer.signer)
-            or self.heard > offer.epoch
-            or offer.revoked != self._revocations()
-        )
+        return offer is None or not self._is_admin(offer.signer) or offer.revoked != self._revocations()
 
     def wants_rotation(self, now):
         """Whether an admin's node should call `rotate` now, as nobody who had more reason to has done so in time.
 
         Who revokes or demotes somebody does it at once."""
-        if not self.is_orphaned:
+        if not self._is_unfit and (self.heard <= self.epoch or now < self._follow_at):
             self._orphaned_since = None
         elif self._orphaned_since is None:
             self._orphaned_since = now
@@ -167,6 +169,8 @@ class GroupSecret:
 
     def rotate(self, identity, now):
         """A new secret for the next epoch, in use from now on: the offer (bytes) for all. `identity` is an admin's."""
+        if self.heard > self.epoch and not self._is_unfit:
+            self._follow(now)
         epoch = max(self.epoch, self.heard) + 1
         number, digest = self._revocations()
         body = struct.pack(_HEAD, VERSION, epoch, number, digest, self._crypto.random(32), identity.public)
@@ -181,6 +185,13 @@ class GroupSecret:
         slot, key = _pair(self._crypto, self._group_key, identity, identity.public, member)
         nonce = self._crypto.random(_NONCE)
         return slot, nonce + self._crypto.xseal(key, nonce, slot, self._offer.data + _joined(entries))
+
+    def _follow(self, now):
+        """A new epoch is made for no other reason than that somebody's word for a higher one was refused."""
+        if now - self._follow_at > FOLLOW_MAX:
+            self._follow_pause = FOLLOW_FIRST
+        self._follow_at = now + self._follow_pause
+        self._follow_pause = min(2 * self._follow_pause, FOLLOW_MAX)
 
     def _beats(self, offer):
         if self._offer is None or offer.epoch != self.epoch:

@@ -1,6 +1,6 @@
 """A router's groups on flash: a folder for each, with files that say when they are damaged.
 
-    friends/identity    this router's key in the group; written once
+    friends/identity    this router's key in the group, and its device; written once
            /join        the invite by which it joins, as long as it is not in
            /group       what a member keeps: charter, roster, secret, places, invites
 
@@ -17,7 +17,8 @@ renamed:
 What was begun and not finished is seen by the names. If there is a friends~new and a friends~old and no friends, then
 the new one is complete and moves in. Any other is removed. No group's name has a "~".
 
-What is damaged stays as it is: only `replace` and `leave` touch it, and those a person has asked for.
+What is damaged stays as it is: only `replace` and `leave` touch it, and those a person has asked for. What can't be
+removed stays too, and is in nobody's way.
 """
 
 import binascii
@@ -34,8 +35,10 @@ _NEW, _OLD = "~new", "~old"
 _ENOENT = 2
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
 
-# seed: 32 bytes; kept: what Group.saved() gave, or None; join: (line of the invite, this router's name), or None
-Saved = namedtuple("Saved", ("seed", "kept", "join"))
+# seed: 32 bytes; device: the TAP's name, "" for that of the configuration; kept: what Group.saved() gave, or None;
+# join: (line of the invite, this router's name), or None
+Saved = namedtuple("Saved", ("seed", "device", "kept", "join"))
+Identity = namedtuple("Identity", ("seed", "device"))
 
 
 class Shelf:
@@ -57,7 +60,10 @@ class Shelf:
             raise UserError(f"{self._folder}: {why(error)}")
         for name in found:
             if name.endswith(_NEW) or name.endswith(_OLD):
-                self._finish(name[: -len(_NEW)])
+                try:
+                    self._finish(name[: -len(_NEW)])
+                except UserError:
+                    pass  # what else is to be done with this group will meet it again
         return [name for name in self._do(self._files.list_folder, self._folder) if _is_name(name)]
 
     def path(self, name, file=""):
@@ -67,13 +73,27 @@ class Shelf:
 
     def load(self, name):
         """The Saved of a group. Raises UserError for what is damaged, and says how to get out."""
-        seed = self._read(name, IDENTITY, lambda content: parse_key(content["seed"]))
+        identity = self._read(name, IDENTITY, _identity)
         kept = self._read(name, GROUP, _unpack, may_lack=True)
         join = None
         if kept is None:
             join = self._read(name, JOIN, lambda content: (content["line"], content["name"]))
         self._sound.add(name)
-        return Saved(seed, kept, join)
+        return Saved(identity.seed, identity.device, kept, join)
+
+    def identity(self, name):
+        """The Identity in a group that may be damaged elsewhere, or None."""
+        return self._try(name, IDENTITY, _identity)
+
+    def kept(self, name):
+        """What a member keeps, in a group that may be damaged elsewhere, or None."""
+        return self._try(name, GROUP, _unpack)
+
+    def _try(self, name, file, parse):
+        try:
+            return parse(check(self._crypto, self._files.read(self.path(name, file))))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
 
     def _read(self, name, file, parse, may_lack=False):
         path = self.path(name, file)
@@ -93,12 +113,12 @@ class Shelf:
 
     # --- writing
 
-    def create(self, name, seed, kept=None, join=None):
+    def create(self, name, seed, device, kept=None, join=None):
         """A new group: as a member who keeps something, or one who joins by (line, name)."""
         self._finish(name)
         if self._exists(name):
             raise UserError(f"{self.path(name)} is there already")
-        self._write_folder(name + _NEW, seed, kept, join)
+        self._write_folder(name + _NEW, Identity(seed, device), kept, join)
         self._rename(name + _NEW, name)
         self._sound.add(name)
 
@@ -110,10 +130,10 @@ class Shelf:
         if JOIN in self._do(self._files.list_folder, self.path(name)):
             self._do(self._files.remove, self.path(name, JOIN))
 
-    def replace(self, name, seed, kept):
+    def replace(self, name, seed, device, kept):
         """Put this in the place of whatever is there, damaged or not."""
         self._finish(name)
-        self._write_folder(name + _NEW, seed, kept, None)
+        self._write_folder(name + _NEW, Identity(seed, device), kept, None)
         if self._exists(name):
             self._rename(name, name + _OLD)
         self._rename(name + _NEW, name)
@@ -126,9 +146,9 @@ class Shelf:
         self._rename(name, name + _OLD)
         self._finish(name)
 
-    def _write_folder(self, folder, seed, kept, join):
+    def _write_folder(self, folder, identity, kept, join):
         self._do(self._files.make_private_folder, self.path(folder))
-        contents = [(IDENTITY, {"seed": key_text(seed)})]
+        contents = [(IDENTITY, {"seed": key_text(identity.seed), "device": identity.device})]
         if kept is not None:
             contents.append((GROUP, _pack(kept)))
         if join is not None:
@@ -196,6 +216,13 @@ def check(crypto, data):
     if version != VERSION:
         raise ValueError(f"it is of version {version}, and this ipopd knows version {VERSION}")
     return content
+
+
+def _identity(content):
+    device = content["device"]
+    if not isinstance(device, str):
+        raise TypeError("device")
+    return Identity(parse_key(content["seed"]), device)
 
 
 def _pack(kept):

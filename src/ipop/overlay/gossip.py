@@ -26,6 +26,7 @@ COMPARISON = (BUCKETS + 2) * DIGEST
 ASK_AGAIN = 500  # ms
 PART = 1_100  # bytes of entries in one message
 _ENTRIES_HEAD = 8
+ASKED = 3  # peers who are asked for what is missing
 SEEN_MAX = 64  # places listed in one message
 
 
@@ -115,6 +116,11 @@ class Gossip:
     def ask(self, link, now):
         """Compare with a peer anew: what we told it lately may have gone to an address where it is no more."""
         self._tell(link, payload.COMPARE, b"\1" + self.comparison(), now)
+
+    def ask_some(self, now):
+        """Compare with a few of those who are connected: something is missing."""
+        for link in self._connected(now)[:ASKED]:
+            self.ask(link, now)
 
     def tell_entries(self, entries, now):
         """Entries (bytes) that are new: tell all who are connected."""

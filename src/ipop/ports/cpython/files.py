@@ -1,6 +1,7 @@
 """Small files: all or nothing."""
 
 import os
+import shutil
 
 
 def read(path):
@@ -69,11 +70,9 @@ def rename(old, new):
 
 
 def remove(path):
-    """Remove a file, or a folder with the files in it. Raises OSError."""
-    if os.path.isdir(path):
-        for name in os.listdir(path):
-            os.unlink(os.path.join(path, name))
-        os.rmdir(path)
+    """Remove a file or link, or a folder with all that is in it. Raises OSError."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
     else:
         os.unlink(path)
     _sync_folder(os.path.dirname(path))

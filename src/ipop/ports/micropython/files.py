@@ -42,13 +42,17 @@ def rename(old, new):
 
 
 def remove(path):
-    if _is_folder(path):
+    _remove(path)
+    _sync_folder(_above(path))
+
+
+def _remove(path):
+    if _is_folder(path) and not _is_link(path):
         for name in os.listdir(path):
-            os.unlink(path + "/" + name)
+            _remove(path + "/" + name)
         os.rmdir(path)
     else:
         os.unlink(path)
-    _sync_folder(_above(path))
 
 
 def _write_beside(path, data, put):
@@ -94,6 +98,10 @@ def _exists(path):
 
 def _is_folder(path):
     return _mode(path) & 0o170000 == 0o040000
+
+
+def _is_link(path):
+    return libc.readlink(path, bytearray(1), 1) != -1
 
 
 def _mode(path):

@@ -18,6 +18,7 @@ _libc = _open()
 isatty = _libc.func("i", "isatty", "i")
 ioctl = _libc.func("i", "ioctl", "iLp")
 link = _libc.func("i", "link", "ss")
+readlink = _libc.func("l", "readlink", "spL")
 mkdir = _libc.func("i", "mkdir", "si")
 fsync = _libc.func("i", "fsync", "i")
 open_file = _libc.func("i", "open", "sii")
@@ -33,3 +34,19 @@ def checked(result):
     if result == -1:
         raise OSError(os.errno())
     return result
+
+
+# --- sockets and children
+
+socketpair = _libc.func("i", "socketpair", "iiip")
+recv = _libc.func("l", "recv", "ipLi")
+send = _libc.func("l", "send", "ipLi")
+strerror = _libc.func("s", "strerror", "i")
+fork = _libc.func("i", "fork", "")
+waitpid = _libc.func("i", "waitpid", "ipi")
+alarm = _libc.func("I", "alarm", "I")
+dup = _libc.func("i", "dup", "i")
+dup2 = _libc.func("i", "dup2", "ii")
+exit_now = _libc.func("v", "_exit", "i")
+
+MSG_DONTWAIT, MSG_NOSIGNAL = 0x40, 0x4000  # asm-generic/socket.h, and MIPS's
