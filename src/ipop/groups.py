@@ -1,61 +1,20 @@
 """All groups of this router: what is on flash, who is being joined, and what people ask for (methods.py)."""
 
-from . import VERSION, log
+from . import group_status
 from .errors import Rejected, UserError
 from .group import backup, charter, identity, invite
 from .group.entry import ADMIN
-from .group.join import REFUSED, WELCOME, Joiner
+from .group.join import REFUSED
 from .group.roster import Roster
 from .group.secret import GroupSecret
 from .group.store import Shelf, local_name
-from .membership import Membership, Wire
+from .joining import Joining
+from .membership import Membership
 from .ports import clock, crypto, files, system
 from .signal import url
-from .wire import address
 from .words import did_you_mean, quoted
 
 SLOTS = 63  # groups of one router; slot 0 is the static peers'
-
-
-class _Joining:
-    """A group that we are on the way into."""
-
-    def __init__(self, name, saved, poller, set_problem):
-        line, self.member = saved.join
-        self.name = name
-        self.invite = invite.parse(crypto, line)
-        self.identity = identity.Identity(crypto, saved.seed)
-        self.dropped = {}
-        self.joiner = Joiner(crypto, self.invite, self.identity, self.member, VERSION)
-        urls = [url.parse(text) for text in self.invite.brokers]
-        self._wire = Wire(
-            name, self.joiner, urls, lambda: None, poller, self._count, set_problem, self._on_message
-        )
-
-    def poll_timeout(self):
-        times = [self.joiner.poll_timeout(), self._wire.poll_timeout()]
-        times = [when for when in times if when is not None]
-        return min(times) if times else None
-
-    def handle_turn(self, now):
-        self.joiner.handle_timeout(now)
-        event = self.joiner.poll_event()
-        while event is not None:
-            log.info("%s: %s" % (self.name, event.text))
-            event = self.joiner.poll_event()
-        self._wire.handle_turn(now)
-
-    def close(self):
-        self._wire.close()
-
-    def _count(self, reason):
-        self.dropped[reason] = self.dropped.get(reason, 0) + 1
-
-    def _on_message(self, topic, payload, now):
-        try:
-            self.joiner.handle_message(topic, payload, now)
-        except Rejected as rejected:
-            self._count(rejected.reason)
 
 
 class Groups:
@@ -71,7 +30,7 @@ class Groups:
         self._set_problem = set_problem
         self._shelf = Shelf(files, crypto, options.state_dir + "/groups")
         self._memberships = {}  # name on this router -> Membership
-        self._joining = {}  # name -> _Joining
+        self._joining = {}  # name -> Joining
         self._refused = {}  # name -> what `join_status` says, of groups that were joined in vain
         self._damaged = {}  # name -> what is wrong
         self._off = {}  # name -> group's key, of those that are switched off
@@ -133,7 +92,7 @@ class Groups:
     def _start(self, name, saved, endpoints=()):
         if saved.kept is None:
             try:
-                self._joining[name] = _Joining(name, saved, self._poller, self._set_problem)
+                self._joining[name] = Joining(name, saved, self._poller, self._set_problem)
             except ValueError as error:
                 raise UserError("the invite names a broker that can't be one: %s" % error)
             return
@@ -176,7 +135,7 @@ class Groups:
         """What to keep with a new group. The first one has the device of the configuration, and its bridge; nobody
         takes that over from it, for what is plugged in there belongs to that group."""
         kept = [self._shelf.identity(name) for name in self._shelf.names()]
-        is_taken = self._options.peers or any([each is not None and each.device == "" for each in kept])
+        is_taken = self._options.peers or any(each is not None and each.device == "" for each in kept)
         return self._next_device() if is_taken else ""
 
     def _next_device(self):
@@ -195,23 +154,14 @@ class Groups:
         joining.close()
         del self._joining[joining.name]
         if joining.joiner.state == REFUSED:
-            self._refused[joining.name] = self._join_shown(joining, now)
+            self._refused[joining.name] = group_status.join(joining, now)
             try:
                 self._shelf.leave(joining.name)
             except UserError as error:
                 self._set_problem(joining.name, error.message)
             return
-        welcome = joining.joiner.welcome
-        kept = {
-            "group": joining.invite.group,
-            "charter": welcome.charter,
-            "entries": welcome.entries,
-            "secret": welcome.secret,
-            "places": welcome.places,
-            "issuer": None,
-        }
         try:
-            self._shelf.keep(joining.name, kept)
+            self._shelf.keep(joining.name, joining.kept())
             self._start(joining.name, self._shelf.load(joining.name))
         except UserError as error:
             self._damaged[joining.name] = error.message
@@ -241,23 +191,12 @@ class Groups:
         }
 
     def groups(self, now):
-        joining = [
-            dict(
-                _BLANK,
-                name=each.name,
-                fingerprint=identity.fingerprint(crypto, each.invite.group),
-                state="joining",
-                text=each.joiner.text(now),
-                member=each.member,
-                member_fingerprint=each.identity.fingerprint,
-            )
-            for each in self._joining.values()
-        ]
-        damaged = [
-            dict(_BLANK, name=name, state="damaged", text=text) for name, text in sorted(self._damaged.items())
-        ]
-        off = [dict(_BLANK, name=name, state="off", text=_OFF) for name in sorted(self._off)]
-        return [self._shown(each, now) for each in self._memberships.values()] + joining + damaged + off
+        return (
+            [group_status.member_of(each, now) for each in self._memberships.values()]
+            + [group_status.on_the_way(each, now) for each in self._joining.values()]
+            + [group_status.unused(name, "damaged", self._damaged[name]) for name in sorted(self._damaged)]
+            + [group_status.unused(name, "off", _OFF) for name in sorted(self._off)]
+        )
 
     def create(self, now, name, member, brokers, large):
         owner = identity.create(crypto)
@@ -288,7 +227,7 @@ class Groups:
             "issuer": None,
         }
         local = self._begin(local_name(name, self._shelf.names()), owner.seed, kept=kept)
-        return self._shown(self._memberships[local], now)
+        return group_status.member_of(self._memberships[local], now)
 
     def invite(self, now, group, uses, expires, approve):
         membership = self._find(group)
@@ -310,25 +249,14 @@ class Groups:
         if not group and len(self._joining) == 1:
             group = list(self._joining)[0]
         if group in self._joining:
-            return self._join_shown(self._joining[group], now)
+            return group_status.join(self._joining[group], now)
         if group in self._refused:
             return self._refused[group]
-        shown = self._shown(self._find(group), now)
-        keys = ("fingerprint", "member", "member_fingerprint", "address")
-        status = {key: shown[key] for key in keys}
-        status["address"] = shown["address"] and shown["address"].split("/")[0]
-        status.update({"group": shown["name"], "state": WELCOME, "text": "in"})
-        return status
+        return group_status.joined(self._find(group), now)
 
     def requests(self, now, group):
         return [
-            {
-                "group": membership.name,
-                "name": request.name,
-                "fingerprint": identity.fingerprint(crypto, request.member),
-                "release": request.release,
-                "waits_s": max(clock.wall() - since, 0) // 1000,
-            }
+            group_status.request(membership.name, request, since, clock.wall())
             for membership in ([self._find(group)] if group else self._memberships.values())
             for request, since in membership.group.issuer.requests()
         ]
@@ -344,7 +272,7 @@ class Groups:
         known = membership.group
         peers = {peer["public_key"]: peer for peer in membership.node.peers(now)}
         return [
-            self._member_shown(known, member, peers.get(member.wg_key))
+            group_status.member(known, member, peers.get(member.wg_key))
             for member in known.roster.members() + known.roster.revoked()
         ]
 
@@ -370,7 +298,7 @@ class Groups:
         if group in self._memberships or group not in others:
             membership = self._find(group)
             group = membership.name
-            role = self._shown(membership, now)["role"]
+            role = group_status.member_of(membership, now)["role"]
             self._shelf.leave(group)  # first: what can't be taken from flash goes on
             membership.leave(now)
             membership.close()
@@ -410,7 +338,7 @@ class Groups:
             self._damaged[name] = error.message
             self._set_problem(name, error.message)
             raise
-        return self._shown(self._find(name), now)
+        return group_status.member_of(self._find(name), now)
 
     # --- how it works
 
@@ -466,7 +394,7 @@ class Groups:
         key = membership.group.find_member(wanted).key
         change(membership.group)
         self._follow(membership, now)
-        shown = self._member_shown(membership.group, membership.group.roster.member(key), None)
+        shown = group_status.member(membership.group, membership.group.roster.member(key), None)
         return {
             "group": membership.name,
             "name": shown["name"],
@@ -485,7 +413,7 @@ class Groups:
             "group": membership.name,
             "name": request.name,
             "fingerprint": identity.fingerprint(crypto, request.member),
-            "address": _host(membership.group.charter, member) if member else None,
+            "address": group_status.host(membership.group.charter, member) if member else None,
         }
 
     def _find(self, name):
@@ -507,88 +435,13 @@ class Groups:
             raise UserError(_WHICH % ", ".join(known))
         raise UserError("there is no group %s; %s" % (quoted(name), did_you_mean(name, known)))
 
-    def _shown(self, membership, now):
-        group = membership.group
-        own = group.roster.member(group.identity.public)
-        connected = [peer for peer in membership.node.peers(now) if peer["state"] == "connected"]
-        return {
-            "name": membership.name,
-            "fingerprint": identity.fingerprint(crypto, group.roster.group_key),
-            "state": "member",
-            "text": "" if group.is_member else _REMOVED % membership.name,
-            "member": own.name if own else "",
-            "member_fingerprint": group.identity.fingerprint,
-            "role": own.role if own else "member",
-            "address": _address(group.charter, own) if own else None,
-            "device": membership.network.tap.name,
-            "bridge": membership.network.tap.bridge,
-            "members": len(group.peers()),
-            "connected": len(connected),
-            "requests": len(group.issuer.requests()),
-            "brokers": membership.brokers(),
-        }
-
-    def _member_shown(self, known, member, peer):
-        states = {"connected": "connected", "connecting": "connecting"}
-        is_this = member.key == known.identity.public
-        place = known.places.get(member.key)
-        return {
-            "name": known.roster.labels()[member.key],
-            "fingerprint": identity.fingerprint(crypto, member.key),
-            "role": member.role,
-            "address": _host(known.charter, member),
-            "state": "this router" if is_this else states.get(peer["state"], "away") if peer else "away",
-            "endpoint": address.text(peer["endpoint"]) if peer else None,
-            "release": place.release if place else None,
-        }
-
-    def _join_shown(self, joining, now):
-        joiner = joining.joiner
-        return {
-            "group": joining.name,
-            "fingerprint": identity.fingerprint(crypto, joining.invite.group),
-            "member": joining.member,
-            "member_fingerprint": joining.identity.fingerprint,
-            "state": joiner.state,
-            "text": joiner.text(now),
-            "address": None,
-        }
-
 
 def _fault(name, fault):
     return "%s: a fault in ipopd, please report it: %r" % (name, fault)
 
 
-def _address(about, member):
-    """The router's address in a member's slice, as "10.77.5.1/16", or None."""
-    packed = charter.router(about, member.slice, member.slice_length)
-    return None if packed is None else "%d.%d.%d.%d/%d" % (tuple(packed) + (about.subnet[1],))
-
-
-def _host(about, member):
-    """The same without the prefix length."""
-    text = _address(about, member)
-    return text and text.split("/")[0]
-
-
-_REMOVED = "this router was removed from the group: 'ipop leave --group %s' forgets it"
 _WHICH = "which group? Say --group with one of: %s"
 _OFF = "switched off by option 'enabled' of its section in the configuration"
-
-# what `groups` says of a group that this router is not in
-_BLANK = {
-    "fingerprint": "",
-    "member": "",
-    "member_fingerprint": "",
-    "role": "member",
-    "address": None,
-    "device": "",
-    "bridge": None,
-    "members": 0,
-    "connected": 0,
-    "requests": 0,
-    "brokers": [],
-}
 
 _WHY_NO_GROUP = {
     "bad-charter": "a group's name has 1 to 63 letters; a broker is mqtt://HOST or mqtts://HOST",

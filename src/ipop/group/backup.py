@@ -31,7 +31,9 @@ Recovery = namedtuple("Recovery", ("made", "seed", "kept"))
 
 
 def seal(crypto, group):
-    """(line, passphrase) for a Group: of it are asked identity, roster, charter, secret and next_stamp(). Raises UserError."""
+    """(line, passphrase) for a Group: of it are asked identity, roster, charter, secret and next_stamp().
+
+    Raises UserError."""
     passphrase = blocks(base32(crypto.random(_PASSPHRASE)))
     entries = _entries(group)
     body = group.next_stamp().to_bytes(8, "big") + group.identity.seed + group.roster.group_key
