@@ -136,7 +136,7 @@ class Daemon:
     def _on_udp(self, udp_socket):
         batch = self._datagrams
         batch.clear()
-        self._udp.receive(udp_socket, batch)
+        udp_socket.receive(batch)
         networks, now = self._networks(), clock.monotonic()
         first = 0
         while first < batch.count and networks:

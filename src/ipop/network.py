@@ -69,24 +69,14 @@ class Network:
         batch.clear()
         self._set_problem(self.tap.name, self.tap.receive(batch))
         self.node.handle_frames(batch, clock.monotonic())
-        mem, start, length, addr, send = batch.mem, batch.start, batch.length, batch.addr, self.udp.send
-        for i in range(batch.count):
-            n = length[i]
-            if n:
-                at = start[i]
-                self._count(send(mem[at : at + n], addr[i]))
+        self.udp.send_batch(batch, self.node.count)
         if self.tap.is_gone:
             self._poller.forget(fd)
 
     def handle_datagrams(self, batch, first, last, now):
         """The datagrams from `first` up to `last` of a batch are for this node."""
         self.node.handle_datagrams(batch, now, first, last)
-        mem, start, length, send = batch.mem, batch.start, batch.length, self.tap.send
-        for i in range(first, last):
-            n = length[i]
-            if n:
-                at = start[i]
-                self._count(send(mem[at : at + n]))
+        self.tap.send_batch(batch, first, last, self.node.count)
 
     def _look_after_tap(self, now):
         """Make a device again that was deleted, and put it back into its bridge."""

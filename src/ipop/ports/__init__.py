@@ -1,23 +1,29 @@
-"""What differs between the interpreters. Only the shell and the tests import this; the core is handed what it needs."""
+"""What differs between the interpreters. Only the shell and the tests import this; the core is handed what it needs.
+
+Each interpreter's folder has the same modules and names; what is beside them is built on these, once for both.
+"""
 
 import sys
 
 from .events import Connected, Disconnected, Message
 
-INTERPRETER = sys.implementation.name
-
-if INTERPRETER == "micropython":
-    from .micropython import crypto, files, programs, terminal
-    from .micropython.client import Client
+if sys.implementation.name == "micropython":
+    from .micropython import clock, crypto, files, kernel, programs, terminal
+    from .micropython.broker import Broker
+    from .micropython.poller import Poller
+    from .micropython.resolver import Resolver
 else:
-    from .cpython import clock, crypto, files, interfaces, programs, system, terminal
+    from .cpython import clock, crypto, files, kernel, programs, terminal
     from .cpython.broker import Broker
-    from .cpython.client import Client
     from .cpython.poller import Poller
     from .cpython.resolver import Resolver
-    from .cpython.tap import Tap
-    from .cpython.udp import Udp
-    from .cpython.unix import Listener
+
+from . import interfaces, system
+from .tap import Tap
+from .udp import Udp
+from .unix import Client, Listener
+
+INTERPRETER = sys.implementation.name
 
 __all__ = (
     "INTERPRETER",
@@ -35,6 +41,7 @@ __all__ = (
     "crypto",
     "files",
     "interfaces",
+    "kernel",
     "programs",
     "system",
     "terminal",

@@ -50,6 +50,7 @@ class Caller:
         """Once all is said that the loop had to say."""
         until = clock.monotonic() + LAST_WORDS_MAX
         while self._connection is not None and clock.monotonic() < until:
+            self._obey()  # before anything is waited for
             if not len(self._commands) and not self._connection.is_busy:
                 break
             self._turn()

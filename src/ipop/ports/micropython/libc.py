@@ -24,9 +24,14 @@ fsync = _libc.func("i", "fsync", "i")
 open_file = _libc.func("i", "open", "sii")
 close = _libc.func("i", "close", "i")
 umask = _libc.func("i", "umask", "i")
+read = _libc.func("l", "read", "ipL")
 write = _libc.func("l", "write", "ipL")
 memfd_create = _libc.func("i", "memfd_create", "sI")
 execvp = _libc.func("i", "execvp", "pp")
+memcmp = _libc.func("i", "memcmp", "ppL")
+clock_gettime = _libc.func("i", "clock_gettime", "ip")
+if_indextoname = _libc.func("L", "if_indextoname", "Ip")
+if_nametoindex = _libc.func("I", "if_nametoindex", "s")
 
 
 def checked(result):
@@ -39,6 +44,9 @@ def checked(result):
 # --- sockets and children
 
 socketpair = _libc.func("i", "socketpair", "iiip")
+getsockname = _libc.func("i", "getsockname", "ipp")
+recvfrom = _libc.func("l", "recvfrom", "ipLipp")
+sendto = _libc.func("l", "sendto", "ipLipI")
 recv = _libc.func("l", "recv", "ipLi")
 send = _libc.func("l", "send", "ipLi")
 strerror = _libc.func("s", "strerror", "i")
@@ -48,5 +56,12 @@ alarm = _libc.func("I", "alarm", "I")
 dup = _libc.func("i", "dup", "i")
 dup2 = _libc.func("i", "dup2", "ii")
 exit_now = _libc.func("v", "_exit", "i")
+
+# --- signals
+
+sigemptyset = _libc.func("i", "sigemptyset", "p")
+sigaddset = _libc.func("i", "sigaddset", "pi")
+sigprocmask = _libc.func("i", "sigprocmask", "ipp")
+signalfd = _libc.func("i", "signalfd", "ipi")
 
 MSG_DONTWAIT, MSG_NOSIGNAL = 0x40, 0x4000  # asm-generic/socket.h, and MIPS's

@@ -1,11 +1,17 @@
-"""The control socket's server side: a Unix stream socket that only its owner can use."""
+"""The control socket: a Unix stream socket that only its owner can use. The daemon listens, the command connects."""
 
-import errno
 import os
+import select
 import socket
-import stat
 
-from ...errors import UserError
+from ..errors import UserError
+from ..words import why
+from . import files, kernel
+
+codes = kernel.codes
+
+_IS_SOCKET, _KIND = 0o140000, 0o170000  # of a mode
+_GONE = -1
 
 
 class Listener:
@@ -20,22 +26,24 @@ class Listener:
             self._socket.listen(16)
         except OSError as error:
             self._socket.close()
-            raise UserError("control socket '%s': %s" % (path, error.strerror or error))
+            raise UserError("control socket '%s': %s" % (path, why(error)))
         except UserError:
             self._socket.close()
             raise
-        self._inode = os.stat(path).st_ino
+        self._inode = os.stat(path)[1]
 
     def _bind(self, path):
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        mask = os.umask(0o177)
+        folder = path.rpartition("/")[0]
+        if folder:
+            files.make_private_folder(folder)
+        mask = kernel.umask(0o177)
         try:
             try:
-                self._socket.bind(path)
+                self._socket.bind(kernel.unix_address(path))
             except OSError as error:
-                if error.errno != errno.EADDRINUSE:
+                if error.errno != codes.EADDRINUSE:
                     raise
-                if not stat.S_ISSOCK(os.stat(path).st_mode):
+                if os.stat(path)[0] & _KIND != _IS_SOCKET:
                     raise UserError("control socket '%s': there is a file of that name that is no socket" % path)
                 if _is_answered(path):
                     raise UserError(
@@ -43,9 +51,9 @@ class Listener:
                         % path
                     )
                 os.unlink(path)
-                self._socket.bind(path)
+                self._socket.bind(kernel.unix_address(path))
         finally:
-            os.umask(mask)
+            kernel.umask(mask)
 
     def fileno(self):
         return self._socket.fileno()
@@ -61,10 +69,10 @@ class Listener:
         """Stop listening and remove the socket, if it is still ours."""
         self._socket.close()
         try:
-            if os.stat(self._path).st_ino == self._inode:
+            if os.stat(self._path)[1] == self._inode:
                 os.unlink(self._path)
-        except FileNotFoundError:
-            pass
+        except OSError:
+            pass  # somebody has removed it
 
 
 class Connection:
@@ -81,29 +89,48 @@ class Connection:
         """Bytes, b"" at the end, or None when nothing is there yet."""
         try:
             return self._socket.recv(4096)
-        except BlockingIOError:
-            return None
-        except OSError:
-            return b""
+        except OSError as error:
+            return None if error.errno == codes.EAGAIN else b""
 
     def write(self, data):
         """How many bytes were taken; 0 when the client doesn't read, -1 when it is gone."""
         try:
             return self._socket.send(data)
-        except BlockingIOError:
-            return 0
+        except OSError as error:
+            return 0 if error.errno == codes.EAGAIN else _GONE
+
+    def close(self):
+        self._socket.close()
+
+
+class Client:
+    """Connects to the socket at `path`. Raises OSError, as all of its methods do."""
+
+    def __init__(self, path):
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._socket.connect(kernel.unix_address(path))
         except OSError:
-            return -1
+            self._socket.close()
+            raise
+        self._poll = select.poll()
+        self._poll.register(self._socket, select.POLLIN)
+
+    def read(self, timeout):
+        """Bytes, b"" when the other side has closed, or None when `timeout` ms have passed."""
+        return self._socket.recv(4096) if self._poll.poll(timeout) else None
+
+    def write(self, data):
+        """How many bytes were taken."""
+        return self._socket.send(data)
 
     def close(self):
         self._socket.close()
 
 
 def _is_answered(path):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(1)
-        try:
-            probe.connect(path)
-        except OSError:
-            return False
-        return True
+    try:
+        Client(path).close()
+    except OSError:
+        return False
+    return True

@@ -1,8 +1,7 @@
 """Facts about this machine."""
 
-import socket
-
 
 def host_name():
     """What this machine is called, without its domain."""
-    return socket.gethostname().split(".")[0]
+    with open("/proc/sys/kernel/hostname") as file:
+        return file.read().strip().split(".")[0]
