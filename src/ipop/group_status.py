@@ -36,7 +36,7 @@ def on_the_way(joining, now):
         name=joining.name,
         fingerprint=identity.fingerprint(crypto, joining.invite.group),
         state="joining",
-        text=joining.joiner.text(now),
+        text=joining.text(now),
         member=joining.member,
         member_fingerprint=joining.identity.fingerprint,
     )
@@ -49,14 +49,13 @@ def unused(name, state, text):
 
 def join(joining, now):
     """How far a join is."""
-    joiner = joining.joiner
     return {
         "group": joining.name,
         "fingerprint": identity.fingerprint(crypto, joining.invite.group),
         "member": joining.member,
         "member_fingerprint": joining.identity.fingerprint,
-        "state": joiner.state,
-        "text": joiner.text(now),
+        "state": joining.state,
+        "text": joining.text(now),
         "address": None,
     }
 

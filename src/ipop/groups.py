@@ -57,7 +57,7 @@ class Groups:
     def close(self):
         now = clock.monotonic()
         for membership in self._memberships.values():
-            membership.save(now, stopping=True)
+            membership.save(now, at_once=True)
         for each in self._all():
             each.close()
 
@@ -151,9 +151,12 @@ class Groups:
     def _end_joining(self, joining, now):
         """It is answered: a member from now on, or a group that isn't ours."""
         joining.handle_turn(now)
+        is_refused = joining.state == REFUSED
+        if not is_refused and not joining.keep(self._shelf, now):
+            return
         joining.close()
         del self._joining[joining.name]
-        if joining.joiner.state == REFUSED:
+        if is_refused:
             self._refused[joining.name] = group_status.join(joining, now)
             try:
                 self._shelf.leave(joining.name)
@@ -161,7 +164,6 @@ class Groups:
                 self._set_problem(joining.name, error.message)
             return
         try:
-            self._shelf.keep(joining.name, joining.kept())
             self._start(joining.name, self._shelf.load(joining.name))
         except UserError as error:
             self._damaged[joining.name] = error.message
@@ -385,9 +387,12 @@ class Groups:
         return name
 
     def _follow(self, membership, now):
-        """After a change: keep it, then let it be known."""
+        """After a change: keep it, then let it be known. Raises UserError when it can't be kept."""
         membership.group.handle_news(now, clock.wall())
+        membership.save(now, at_once=True)
         membership.handle_turn(now)
+        if membership.why_not_kept is not None:
+            raise UserError(_NOT_KEPT % membership.why_not_kept)
 
     def _change(self, group, wanted, now, change):
         membership = self._find(group)
@@ -423,7 +428,7 @@ class Groups:
         if not name and len(self._memberships) == 1:
             return list(self._memberships.values())[0]
         if name in self._joining:
-            raise UserError("%s: %s" % (name, self._joining[name].joiner.text(clock.monotonic())))
+            raise UserError("%s: %s" % (name, self._joining[name].text(clock.monotonic())))
         if name in self._damaged:
             raise UserError(self._damaged[name])
         if name in self._off:
@@ -440,6 +445,7 @@ def _fault(name, fault):
     return "%s: a fault in ipopd, please report it: %r" % (name, fault)
 
 
+_NOT_KEPT = "done, but it can't be kept, and is forgotten at the next start unless it can be by then: %s"
 _WHICH = "which group? Say --group with one of: %s"
 _OFF = "switched off by option 'enabled' of its section in the configuration"
 

@@ -106,6 +106,7 @@ class Membership:
         self.node = Node(identity.wg_private, crypto, timestamps, now, VERSION, slot, self.group)
         self._saved = self.group.revision
         self._save_at = now
+        self.why_not_kept = None  # what has changed since it was kept last
         self._saved_places = self.group.places.digest()
         self._places_at = now + SETTLE
         self._configured = None
@@ -136,6 +137,8 @@ class Membership:
 
     def poll_timeout(self):
         times = [self.network.poll_timeout(), self._addresses_at, self.group.poll_timeout()]
+        if self.group.revision != self._saved:
+            times.append(self._save_at)
         due = self._wire.poll_timeout()
         return min(times) if due is None else min(min(times), due)
 
@@ -154,20 +157,24 @@ class Membership:
         self._wire.handle_turn(now)
         self.network.handle_turn(now)
 
-    def save(self, now, stopping=False):
-        """Keep what has changed; to be called before anybody is told of it."""
+    def save(self, now, at_once=False):
+        """Keep what has changed; to be called before anybody is told of it.
+
+        `at_once`: because the daemon ends, or a person waits to hear whether it is kept."""
         revision, where = self.group.revision, self.group.places.digest()
-        is_moved = where != self._saved_places and (stopping or now >= self._places_at)
-        if (revision == self._saved and not is_moved) or (now < self._save_at and not stopping):
+        is_moved = where != self._saved_places and (at_once or now >= self._places_at)
+        if (revision == self._saved and not is_moved) or (now < self._save_at and not at_once):
             return
         topic = self.name + NOT_KEPT
         try:
             self._shelf.keep(self.name, self.group.saved())
             self._saved, self._saved_places = revision, where
             self._places_at = now + SAVE_PLACES
+            self.why_not_kept = None
             self._set_problem(topic, None)
         except UserError as error:
             self._save_at = now + SAVE_AGAIN
+            self.why_not_kept = error.message
             self._set_problem(topic, "what changes in %s is not kept: %s" % (self.name, error.message))
 
     def leave(self, now):

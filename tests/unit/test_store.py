@@ -18,7 +18,7 @@ KEPT = {
 }
 NEWER = dict(KEPT, entries=[b"one", b"two", b"three"])
 LINE = ("ipop1-AAAA", "den")
-ENOENT, EEXIST, EROFS = 2, 17, 30
+ENOENT, EEXIST, ENOSPC, EROFS = 2, 17, 28, 30
 FOLDER = "/etc/ipop/groups"
 
 
@@ -272,6 +272,53 @@ def test_what_is_left_of_an_earlier_try_is_in_nobodys_way():
             shelf(disk).replace("friends", OTHER_SEED, "ipop1", NEWER)
             assert shelf(disk).load("friends") == (OTHER_SEED, "ipop1", NEWER, None)
             assert disk.list_folder(FOLDER) == ["friends"]
+
+
+def test_without_room_nothing_is_begun():
+    for room in range(2):  # for so many files
+        for prepare, left in ((nothing, []), (member, ["club", "friends"])):
+            disk = Disk()
+            prepare(shelf(disk))
+            before, written = state(disk), []
+
+            def write(path, data, room=room, written=written):
+                if len(written) == room:
+                    raise OSError(ENOSPC, "")
+                written.append(path)
+
+            disk.write_atomic = write
+            for act in (member_of_zoo, joiner_of_zoo, lambda shelf: shelf.replace("friends", SEED, "ipop1", NEWER)):
+                del written[:]
+                try:
+                    act(shelf(disk))
+                    raise AssertionError("there was room")
+                except UserError as error:
+                    assert error.message.startswith(FOLDER), error.message
+                assert disk.list_folder(FOLDER) == left
+            assert state(disk) == before
+
+
+def member_of_zoo(shelf):
+    shelf.create("zoo", SEED, "ipop1", KEPT)
+
+
+def joiner_of_zoo(shelf):
+    shelf.create("zoo", SEED, "ipop1", join=LINE)
+
+
+def test_where_no_group_can_be_kept_it_is_the_folder_that_is_named():
+    disk = Disk()
+    disk.make_private_folder("/etc/ipop")
+
+    def refuse(path):
+        raise OSError(EEXIST, "")  # a link that leads nowhere
+
+    disk.make_private_folder = refuse
+    try:
+        member_of_zoo(shelf(disk))
+        raise AssertionError
+    except UserError as error:
+        assert error.message.startswith(FOLDER + ": ")
 
 
 def test_what_cannot_be_removed_keeps_nobody_from_starting():

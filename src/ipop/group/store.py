@@ -118,7 +118,7 @@ class Shelf:
         self._finish(name)
         if self._exists(name):
             raise UserError(f"{self.path(name)} is there already")
-        self._write_folder(name + _NEW, Identity(seed, device), kept, join)
+        self._write_new(name, Identity(seed, device), kept, join)
         self._rename(name + _NEW, name)
         self._sound.add(name)
 
@@ -133,7 +133,7 @@ class Shelf:
     def replace(self, name, seed, device, kept):
         """Put this in the place of whatever is there, damaged or not."""
         self._finish(name)
-        self._write_folder(name + _NEW, Identity(seed, device), kept, None)
+        self._write_new(name, Identity(seed, device), kept, None)
         if self._exists(name):
             self._rename(name, name + _OLD)
         self._rename(name + _NEW, name)
@@ -146,15 +146,20 @@ class Shelf:
         self._rename(name, name + _OLD)
         self._finish(name)
 
-    def _write_folder(self, folder, identity, kept, join):
-        self._do(self._files.make_private_folder, self.path(folder))
+    def _write_new(self, name, identity, kept, join):
         contents = [(IDENTITY, {"seed": key_text(identity.seed), "device": identity.device})]
         if kept is not None:
             contents.append((GROUP, _pack(kept)))
         if join is not None:
             contents.append((JOIN, {"line": join[0], "name": join[1]}))
-        for file, content in contents:
-            self._do(self._files.write_atomic, self.path(folder, file), dump(self._crypto, content))
+        self._do(self._files.make_private_folder, self._folder)
+        try:
+            self._do(self._files.make_private_folder, self.path(name + _NEW))
+            for file, content in contents:
+                self._do(self._files.write_atomic, self.path(name + _NEW, file), dump(self._crypto, content))
+        except UserError:
+            self._finish(name)  # there may be room for a part of it only
+            raise
 
     def _finish(self, name):
         """Come to the end of what was begun with a group."""
