@@ -38,14 +38,13 @@ class Line:
 
     def said(self, step=1_000_000):
         """All that the session has to send, taken `step` bytes at a time."""
-        out = b""
+        pieces = []
         data = self.session.poll_transmit()
         while data is not None:
-            piece = bytes(data[:step])
-            self.session.handle_sent(len(piece), self.now)
-            out += piece
+            pieces.append(bytes(data[:step]))
+            self.session.handle_sent(len(pieces[-1]), self.now)
             data = self.session.poll_transmit()
-        return out
+        return b"".join(pieces)
 
     def hear(self, data, step=1_000_000):
         """The events that come of it, when it arrives in pieces of `step` bytes."""

@@ -4,72 +4,78 @@
               URL...
 
 It says all of it again at each connection, but for the last words. How long it took to hang up it prints at its end.
+Runs on both interpreters.
 """
 
-import argparse
-import signal
 import sys
 import time
 
-from ipop.ports import Broker, Connected, Disconnected, Message, Poller
+from ipop.ports import Broker, Connected, Disconnected, Message, Poller, clock
 from ipop.signal.holdings import Publish
 from ipop.signal.url import parse
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--listen", action="append", default=[])
-    for name in ("--publish", "--retain", "--will", "--last"):
-        parser.add_argument(name, action="append", nargs=2, default=[])
-    parser.add_argument("urls", nargs="+")
-    options = parser.parse_args()
-    say = [Publish(topic, text.encode(), True) for topic, text in options.retain]
-    say += [Publish(topic, text.encode(), False) for topic, text in options.publish]
-    wills = [Publish(topic, text.encode(), False) for topic, text in options.will]
-    last = [Publish(topic, text.encode(), False) for topic, text in options.last]
+class Member:
+    def __init__(self, arguments):
+        self.listen, self.say, self.last = [], [], []
+        will = None
+        while arguments[0].startswith("--"):
+            option, topic = arguments[:2]
+            if option == "--listen":
+                self.listen.append(topic)
+                arguments = arguments[2:]
+                continue
+            publish = Publish(topic, arguments[2].encode(), option == "--retain")
+            arguments = arguments[3:]
+            if option == "--will":
+                will = publish
+            else:
+                (self.last if option == "--last" else self.say).append(publish)
+        urls = [parse(url) for url in arguments]
+        self.poller = Poller()
+        self.broker = Broker(urls, will, lambda word: tell("count", word), self.poller, self.on_broker)
+        self.poller.watch_signals({"SIGTERM": self.hang_up, "SIGHUP": self.broker.reconnect})
 
-    urls = [parse(url) for url in options.urls]
-    poller = Poller()
+    def run(self):
+        while True:
+            now, due = clock.monotonic(), self.broker.poll_timeout()
+            if due is not None and now >= due:
+                self.broker.handle_timeout(now)
+            else:
+                self.poller.wait(None if due is None else due - now)
 
-    def on_broker():
-        event = broker.poll()
+    def on_broker(self):
+        event = self.broker.poll()
         while event is not None:
-            handle(broker, event, options.listen, say)
-            event = broker.poll()
+            self.handle(event)
+            event = self.broker.poll()
 
-    broker = Broker(urls, wills[0] if wills else None, lambda word: tell("count", word), poller, on_broker)
-    signal.signal(signal.SIGTERM, lambda *_: hang_up(broker, last))
-    signal.signal(signal.SIGHUP, lambda *_: broker.reconnect())
-    while True:
-        poller.wait(None)
+    def handle(self, event):
+        if isinstance(event, Connected):
+            tell("connected", event.broker)
+            for topic in self.listen:
+                self.broker.subscribe(topic)
+            for publish in self.say:
+                self.broker.publish(publish)
+        elif isinstance(event, Disconnected):
+            tell("disconnected", event.reason)
+        elif isinstance(event, Message):
+            tell("message", event.topic, str(event.payload[:100], "utf-8"))
 
-
-def handle(broker, event, listen, say):
-    if isinstance(event, Connected):
-        tell("connected", event.broker)
-        for topic in listen:
-            broker.subscribe(topic)
-        for publish in say:
-            broker.publish(publish)
-    elif isinstance(event, Disconnected):
-        tell("disconnected", event.reason)
-    elif isinstance(event, Message):
-        tell("message", event.topic, event.payload[:100].decode(errors="replace"))
-
-
-def hang_up(broker, last):
-    began = time.monotonic()
-    for publish in last:
-        broker.publish(publish)
-    broker.close()
-    tell("closed after", int(1000 * (time.monotonic() - began)), "ms")
-    time.sleep(0.2)  # the thread says good-bye
-    raise SystemExit
+    def hang_up(self):
+        began = clock.monotonic()
+        for publish in self.last:
+            self.broker.publish(publish)
+        self.broker.close()
+        tell("closed after", clock.monotonic() - began, "ms")
+        time.sleep(0.2)  # a thread says good-bye
+        sys.exit()
 
 
 def tell(*words):
-    sys.stdout.write(" ".join(map(str, words)) + "\n")  # in one piece, whatever interrupts it
-    sys.stdout.flush()
+    print(" ".join([str(word) for word in words]))
+    if hasattr(sys.stdout, "flush"):
+        sys.stdout.flush()
 
 
-main()
+Member(sys.argv[1:]).run()

@@ -69,6 +69,6 @@ def _do(work, line, seconds, keep):
                 libc.close(int(name))
         work(line)
     except Exception as error:
-        sys.print_exception(error)
+        sys.print_exception(error, sys.stderr)
     finally:
         libc.exit_now(0)

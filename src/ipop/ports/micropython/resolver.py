@@ -15,7 +15,7 @@ ANSWER_MAX = 4096  # bytes of what a child tells
 
 class Resolver:
     def __init__(self):
-        self._idle = socket_pair()  # nothing ever comes from either end
+        self._idle = socket_pair()  # nothing comes of the first one, but where there is no child
         self._fd = libc.checked(libc.dup(self._idle[0]))
         self._questions = []
         self._token = None
@@ -36,6 +36,7 @@ class Resolver:
         self._lookup.close()
         self._lookup = None
         libc.dup2(self._idle[0], self._fd)
+        libc.recv(self._fd, bytearray(1), 1, libc.MSG_DONTWAIT)
         self._begin()
         return token, found
 
@@ -43,8 +44,12 @@ class Resolver:
         """Look the next one up, if it is its turn."""
         if self._lookup is None and self._questions:
             self._token, host, port = self._questions.pop(0)
-            self._lookup = Lookup(host, port, socket.SOCK_DGRAM)
-            libc.dup2(self._lookup.fileno(), self._fd)  # so that what is being watched keeps its number
+            try:
+                self._lookup = Lookup(host, port, socket.SOCK_DGRAM)
+                libc.dup2(self._lookup.fileno(), self._fd)  # so that what is being watched keeps its number
+            except OSError:
+                self._lookup = _NoLookup()
+                libc.send(self._idle[1], b"!", 1, libc.MSG_DONTWAIT)
 
 
 class Lookup:
@@ -75,6 +80,16 @@ class Lookup:
 
     def close(self):
         self._child.close()
+
+
+class _NoLookup:
+    """There is no memory for a child."""
+
+    def poll(self):
+        return []
+
+    def close(self):
+        pass
 
 
 def look_up(host, port, kind):

@@ -141,9 +141,13 @@ def _socket(sockaddr):
     (family,) = struct.unpack("H", sockaddr[:2])
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setblocking(False)
-    # Else the kernel holds a message back until the last one is confirmed, for 40 ms (RFC 896)
-    sock.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
+    send_at_once(sock)
     return sock
+
+
+def send_at_once(sock):
+    """Else the kernel holds a message back until the last one is confirmed, for 40 ms (RFC 896)."""
+    sock.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
 
 
 def _sockaddr(host, port):

@@ -4,8 +4,8 @@ The child calls the broker and makes sure that it is the right one; then it says
 carries bytes between TLS and its line to us. If it can't be, the reason comes back instead, in the words that
 ports/cpython/mqtt.py has for it. Nobody is talked to whose certificate was not verified.
 
-mbedTLS knows no files of PEM and no system's store: the certificates are handed to it one by one. On each other's
-behalf both directions wait for nothing: who can't write now goes on reading.
+mbedTLS knows no files of PEM and no system's store: the certificates are handed to it one by one. Neither direction
+waits for the other: a broker that takes nothing more until we take what it has must not hold up both for ever.
 """
 
 import binascii
@@ -18,7 +18,7 @@ from ...wire import address
 from . import libc
 from .child import Child
 from .mqtt import NO_ANSWER, Failure
-from .stream import CONNECT_MAX, UNKNOWN_NAME, Stream, why
+from .stream import CONNECT_MAX, UNKNOWN_NAME, Stream, send_at_once, why
 
 STORES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem")  # Debian's and OpenWrt's, one of them is there
 CHUNK = 4096  # bytes that are carried at a time
@@ -150,6 +150,7 @@ def _call(url):
         try:
             sock.connect(raw)
             sock.setblocking(True)
+            send_at_once(sock)
             return sock
         except OSError as error:
             reason = why(error)
