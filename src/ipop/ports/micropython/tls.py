@@ -22,12 +22,14 @@ from .stream import CONNECT_MAX, UNKNOWN_NAME, Stream, send_at_once, why
 
 STORES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem")  # Debian's and OpenWrt's, one of them is there
 CHUNK = 4096  # bytes that are carried at a time
+CERTIFICATE_MAX = 16_384  # bytes, as PEM
 LAST_WORDS_MAX = 2  # s for what was said before we hung up
 NO_TLS_HERE = "this MicroPython has no TLS: install micropython-mbedtls instead, or use mqtt://"
 NO_STORE_HERE = "no certificates to trust here: install ca-bundle, or add ?ca=FILE"
 _OPEN = b"+"
 _REASON_MAX = 1024  # bytes
-_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+_EOF = -0x7280  # MBEDTLS_ERR_SSL_CONN_EOF
+_BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 _CLOCK_HINT = " (is this router's clock right?)"
 # What mbedTLS says of a certificate, and what OpenSSL says then
 _EXPIRED = ("expired", "certificate has expired" + _CLOCK_HINT)
@@ -98,7 +100,7 @@ def _context(ca):
     path = ca or _store()
     loaded = 0
     try:
-        with open(path) as file:
+        with open(path, "rb") as file:
             for certificate in _certificates(file):
                 try:
                     context.load_verify_locations(certificate)
@@ -107,7 +109,7 @@ def _context(ca):
                     pass  # one that mbedTLS can't read vouches for nobody
     except OSError as error:
         raise Failure("%s: %s" % (path, why(error)))
-    except (ValueError, UnicodeError):
+    except ValueError:
         pass  # not PEM
     if loaded == 0:
         raise Failure("there is no certificate in %s" % path)
@@ -126,16 +128,16 @@ def _store():
 
 def _certificates(file):
     """Those in a file of PEM (RFC 7468), as DER. Raises ValueError."""
-    text = None
-    for line in file:
-        line = line.strip()
-        if line == _BEGIN:
-            text = ""
-        elif line == _END and text is not None:
-            yield binascii.a2b_base64(text)
-            text = None
-        elif text is not None:
-            text += line
+    text, piece = b"", file.read(CHUNK)  # by lines would be by letters, a system call for each
+    while piece:
+        text += piece
+        body, mark, rest = text.partition(_END)
+        while mark:
+            yield binascii.a2b_base64(body.rpartition(_BEGIN)[2])
+            text = rest
+            body, mark, rest = text.partition(_END)
+        text = text[-CERTIFICATE_MAX:]
+        piece = file.read(CHUNK)
 
 
 def _call(url):
@@ -165,15 +167,14 @@ def _distrust(said, host):
     if "does not match" in said and _UNTRUSTED[0] not in said:
         kind = "IP address" if address.is_ip(host) else "Hostname"
         return "%s mismatch, certificate is not valid for '%s'." % (kind, host)
-    return _UNTRUSTED[1] if _UNTRUSTED[0] in said else said
+    return _UNTRUSTED[1] if _UNTRUSTED[0] in said else said.strip().replace("\n", ", ")
 
 
 def _trouble(error):
-    """mbedTLS has negative numbers, and words where it was built with them: "SSL - The connection indicated an EOF"."""
-    if error.errno > 0:
+    """mbedTLS has numbers of its own, and words where it was built with them."""
+    if error.errno > 0 or error.errno == _EOF:
         return "it hung up"
-    words = error.args[1] if len(error.args) > 1 else "error -0x%04x" % -error.errno
-    return words
+    return error.args[1] if len(error.args) > 1 else "error -0x%04x" % -error.errno
 
 
 def _carry(sock, tls, line):
