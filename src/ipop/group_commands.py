@@ -9,6 +9,7 @@ from .group_pages import (
     show_demoted,
     show_denied,
     show_groups,
+    show_invites,
     show_joined,
     show_joining,
     show_left,
@@ -18,6 +19,7 @@ from .group_pages import (
     show_requests,
     show_restored,
     show_revoked,
+    show_uninvited,
 )
 from .show import Page, duration
 from .values import Refused
@@ -50,7 +52,7 @@ def _invite(shell):
     invite = shell.connect().ask("invite", question, dict)
     shell.show(invite, _show_invite, invite, terminal.qr_code(str(invite.get("line"))) if flags["qr"] else "")
     if terminal.is_terminal(2) and not flags["json"]:
-        terminal.write(2, _about_invite(flags))
+        terminal.write(2, _about_invite(flags, invite))
 
 
 def _show_invite(page, invite, qr_code):
@@ -58,7 +60,7 @@ def _show_invite(page, invite, qr_code):
     page.line(invite["line"])
 
 
-def _about_invite(flags):
+def _about_invite(flags, invite):
     """What to do with the line, for those who look at it; not a part of it, for those who pipe it on."""
     who = "one router" if flags["uses"] == 1 else f"{flags['uses']} routers"
     how_long = f" within {duration(flags['expires'])}" if flags["expires"] else ""
@@ -66,7 +68,16 @@ def _about_invite(flags):
     text += "Send it so that nobody else reads it. This router has to be on line when it is used.\n"
     if flags["approve"]:
         text += "Whoever uses it waits until you say 'ipop approve': 'ipop requests' shows who it is.\n"
-    return text
+    return text + f"'ipop uninvite {invite.get('invite')}' takes it back.\n"
+
+
+def _invites(shell):
+    invites = shell.connect().ask("invites", {"group": shell.flags["group"]}, list)
+    shell.show(invites, show_invites, invites)
+
+
+def _uninvite(shell, invite):
+    _ask_and_show(shell, "uninvite", {"invite": invite}, show_uninvited)
 
 
 def _join(shell, line):
@@ -258,6 +269,8 @@ GROUP_COMMANDS = (
         "Make a line of text that lets a router into a group\n"
         "This router answers whoever uses it, and has to be on line then.",
     ),
+    Command("invites", "", (_GROUP,), _invites, "The invites that are still good"),
+    Command("uninvite", "INVITE", (_GROUP,), _uninvite, "Take back an invite (its id in 'ipop invites'), or 'all'"),
     Command(
         "join",
         "LINE",

@@ -29,6 +29,15 @@ _REQUESTS = (
     Column("WAITS", True),
     Column("RUNS", False),
 )
+_INVITES = (
+    Column("INVITE", False),
+    Column("GROUP", False),
+    Column("LETS IN", False),
+    Column("CAME IN", True),
+    Column("WAIT", True),
+    Column("EXPIRES", False),
+    Column("APPROVAL", False),
+)
 _STATES = {"member": GREEN, "connected": GREEN, "joining": YELLOW, "connecting": YELLOW, "damaged": RED}
 
 
@@ -73,6 +82,19 @@ def show_joining(page, join):
 def show_joined(page, join):
     where = f", with the address {join['address']}" if join.get("address") else ""
     page.line(f"in: this router is '{join['member']}' in '{join['group']}'{where}", GREEN)
+
+
+def show_invites(page, invites):
+    if not invites:
+        page.line("There is no invite that is good: 'ipop invite' makes one.")
+        return
+    page.table(_INVITES, [_invite_row(invite) for invite in invites])
+    page.line()
+    page.line("'ipop uninvite INVITE' takes one back, 'ipop uninvite all' takes back all. Who came in by it stays in.")
+
+
+def show_uninvited(page, ended):
+    page.line(f"Taken back: {', '.join(ended['invites'])}. Nobody comes in by that any more; who came in stays in.")
 
 
 def show_requests(page, requests):
@@ -173,6 +195,18 @@ def _broker(brokers):
         if broker["connected"]:
             return Cell(broker["url"], GREEN)
     return Cell(f"none of {len(brokers)}", RED) if brokers else "-"
+
+
+def _invite_row(invite):
+    return [
+        invite["invite"],
+        invite["group"],
+        f"{invite['left']} more",
+        str(invite["admitted"]),
+        str(invite["waiting"]),
+        f"in {duration(invite['expires_in'])}" if invite["expires_in"] else "never",
+        "needed" if invite["approve"] else "-",
+    ]
 
 
 def _device(group):

@@ -1,4 +1,4 @@
-"""What is answered of groups, joins, members and requests: dicts of the shapes in methods.py."""
+"""What is answered of groups, joins, members, requests and invites: dicts of the shapes in methods.py."""
 
 from .group import charter, identity
 from .group.join import WELCOME
@@ -93,6 +93,19 @@ def request(group, request, since, wall):
         "fingerprint": identity.fingerprint(crypto, request.member),
         "release": request.release,
         "waits_s": max(wall - since, 0) // 1000,
+    }
+
+
+def invite(group, invite):
+    """An invite (issuer.Shown) to the group of this name."""
+    return {
+        "group": group,
+        "invite": invite.id,
+        "left": invite.left,
+        "admitted": invite.admitted,
+        "waiting": invite.waiting,
+        "expires_in": invite.expires_in,
+        "approve": invite.approve,
     }
 
 

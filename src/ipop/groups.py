@@ -177,6 +177,8 @@ class Groups:
             "group_create": self.create,
             "groups": self.groups,
             "invite": self.invite,
+            "invites": self.invites,
+            "uninvite": self.uninvite,
             "join": self.join,
             "join_status": self.join_status,
             "requests": self.requests,
@@ -233,9 +235,34 @@ class Groups:
 
     def invite(self, now, group, uses, expires, approve):
         membership = self._find(group)
-        line = membership.group.issuer.invite(uses, expires, approve, clock.wall())
+        issuer = membership.group.issuer
+        id, line = issuer.invite(uses, expires, approve, clock.wall())
+        try:
+            self._follow(membership, now)
+        except UserError:
+            issuer.take_back(id, clock.wall())
+            raise UserError("no invite was made, because it can't be kept: %s" % membership.why_not_kept)
+        return {
+            "group": membership.name,
+            "invite": id,
+            "line": line,
+            "uses": uses,
+            "expires_in": expires,
+            "approve": approve,
+        }
+
+    def invites(self, now, group):
+        return [
+            group_status.invite(membership.name, invite)
+            for membership in self._meant(group)
+            for invite in membership.group.issuer.invites(clock.wall())
+        ]
+
+    def uninvite(self, now, invite, group):
+        membership = self._find_with(group, lambda issuer: issuer.invites(clock.wall()))
+        ids = membership.group.issuer.take_back(invite, clock.wall())
         self._follow(membership, now)
-        return {"group": membership.name, "line": line, "uses": uses, "expires_in": expires, "approve": approve}
+        return {"group": membership.name, "invites": ids}
 
     def join(self, now, line, name, group):
         wanted = invite.parse(crypto, line)
@@ -259,7 +286,7 @@ class Groups:
     def requests(self, now, group):
         return [
             group_status.request(membership.name, request, since, clock.wall())
-            for membership in ([self._find(group)] if group else self._memberships.values())
+            for membership in self._meant(group)
             for request, since in membership.group.issuer.requests()
         ]
 
@@ -409,8 +436,7 @@ class Groups:
         }
 
     def _decide(self, group, decide, now):
-        waiting = [each for each in self._memberships.values() if each.group.issuer.requests()]
-        membership = self._find(group) if group or len(waiting) != 1 else waiting[0]
+        membership = self._find_with(group, lambda issuer: issuer.requests())
         request = decide(membership.group.issuer)
         self._follow(membership, now)
         member = membership.group.roster.member(request.member)
@@ -420,6 +446,15 @@ class Groups:
             "fingerprint": identity.fingerprint(crypto, request.member),
             "address": group_status.host(membership.group.charter, member) if member else None,
         }
+
+    def _meant(self, name):
+        """The Memberships of a name, or of "" all."""
+        return [self._find(name)] if name else self.memberships()
+
+    def _find_with(self, name, has):
+        """The Membership of a name, or of "" the only one of whose Issuer `has` is true."""
+        having = [each for each in self._memberships.values() if has(each.group.issuer)]
+        return self._find(name) if name or len(having) != 1 else having[0]
 
     def _find(self, name):
         """The Membership of a name, or of "" if there is only one."""

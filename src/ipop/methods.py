@@ -7,7 +7,10 @@
     groups           [group]
     group_create     group
     restore          group
-    invite           {"group", "line", "uses", "expires_in": s, 0 for never, "approve"}
+    invite           {"group", "invite": its id, "line", "uses", "expires_in": s, 0 for never, "approve"}
+    invites          [{"group", "invite", "left": how many it still lets in, "admitted": how many came in by it,
+                     "waiting": for approval, "expires_in", "approve"}], those that are good
+    uninvite         {"group", "invites": the ids of those that were taken back}
     join             join, at once
     join_status      join
     requests         [{"group", "name", "fingerprint", "release", "waits_s"}]
@@ -102,6 +105,12 @@ METHODS = (
             Param("approve", SWITCH, False, "Whether each of them has to be approved"),
         ),
         "Make an invite, which this router answers",
+    ),
+    Method("invites", (_GROUP,), "The invites that are good; in all groups if none is named"),
+    Method(
+        "uninvite",
+        (Param("invite", TEXT, None, "Its id, or 'all'"), _GROUP),
+        "Take back an invite: nobody comes in by it any more",
     ),
     Method(
         "join",

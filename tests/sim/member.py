@@ -103,7 +103,7 @@ class Member(Router):
         self._pump()
 
     def invite(self, uses=1, expires_in=DAY, approve=False):
-        line = self.group.issuer.invite(uses, expires_in, approve, self.wall)
+        _, line = self.group.issuer.invite(uses, expires_in, approve, self.wall)
         self.group.handle_news(self._agenda.now, self.wall)
         self._pump()
         return line

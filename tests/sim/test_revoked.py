@@ -39,9 +39,10 @@ def finds(sim, member, admins):
     crypto, group_key = member._crypto, member.roster.group_key
     found = []
     for admin in admins:
+        pair = secret.pair(crypto, group_key, member.identity, admin.identity.public, member.identity.public)
         for seen in sim.broker.log:
             try:
-                found.append(secret.unbox(crypto, group_key, member.identity, admin.identity.public, seen.payload))
+                found.append(secret.unbox(crypto, pair, seen.payload))
             except Rejected:
                 pass
     return found

@@ -153,7 +153,7 @@ def rejection(act, *args):
 
 def test_a_router_that_restarts_is_in_the_same_group():
     home = Router(HOME)
-    line = home.group.issuer.invite(3, 3_600, True, NOON)
+    _, line = home.group.issuer.invite(3, 3_600, True, NOON)
     home.do("rename", "den", "hut")
     home.group.set_addresses([HERE], 0)
     home.group.places.add(sign_place(crypto, HOME.public, DEN.seed, 5, "0.1.0", [THERE]))
@@ -388,7 +388,7 @@ def test_a_new_secret_waits_in_a_box_that_strangers_can_not_use():
 def test_somebody_joins():
     home, den = Router(HOME), Router(DEN)
     meet(home, den)
-    line = home.group.issuer.invite(1, 3_600, True, NOON)
+    _, line = home.group.issuer.invite(1, 3_600, True, NOON)
     home.group.handle_news(0, NOON)
     joiner = Joiner(crypto, parse(crypto, line), SHED, "shed", "0.1.0")
     joiner.handle_connected(0)

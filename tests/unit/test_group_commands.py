@@ -26,7 +26,14 @@ GROUP = {
     "brokers": [{"url": "mqtt://broker.example", "connected": True}],
 }
 CHANGED = {"group": "friends", "name": "den", "fingerprint": DEN, "role": "member", "address": "10.77.5.1"}
-INVITE = {"group": "friends", "line": "ipop1-AAAA", "uses": 1, "expires_in": 604_800, "approve": False}
+INVITE = {
+    "group": "friends",
+    "invite": "7QK2M4",
+    "line": "ipop1-AAAA",
+    "uses": 1,
+    "expires_in": 604_800,
+    "approve": False,
+}
 JOIN = {
     "group": "friends",
     "fingerprint": FRIENDS,
@@ -179,8 +186,32 @@ def test_on_a_terminal_it_says_what_to_do_with_the_line():
     status, out, err, _ = run("invite", {"invite": INVITE}, width=80)
     assert (status, out) == (0, "ipop1-AAAA\n")
     assert "It lets in one router within 7 d: over there, 'ipop join' and this line.\n" in err
+    assert err.endswith("'ipop uninvite 7QK2M4' takes it back.\n")
     _, _, err, _ = run("invite --uses 5 --expires never --approve", {"invite": INVITE}, width=80)
     assert "It lets in 5 routers: over there" in err and "'ipop requests' shows who it is" in err
+
+
+def test_the_invites_that_are_good():
+    good = {"group": "friends", "invite": "7QK2M4", "left": 1, "admitted": 0, "waiting": 0, "expires_in": 0}
+    long = dict(good, invite="A9XCPW", left=12, admitted=3, waiting=2, expires_in=604_800, approve=True)
+    out, asked = printed("invites", [dict(good, approve=False), long])
+    assert asked == {"group": ""}
+    assert out == (
+        "INVITE  GROUP    LETS IN  CAME IN  WAIT  EXPIRES  APPROVAL\n"
+        + "7QK2M4  friends  1 more         0     0  never    -\n"
+        + "A9XCPW  friends  12 more        3     2  in 7 d   needed\n"
+        + "\n"
+        + "'ipop uninvite INVITE' takes one back, 'ipop uninvite all' takes back all. Who came in by it stays in.\n"
+    )
+    assert printed("invites", [])[0] == "There is no invite that is good: 'ipop invite' makes one.\n"
+
+
+def test_an_invite_is_taken_back():
+    out, asked = printed("uninvite 7QK2M4 -g friends", {"group": "friends", "invites": ["7QK2M4"]})
+    assert asked == {"invite": "7QK2M4", "group": "friends"}
+    assert out == "Taken back: 7QK2M4. Nobody comes in by that any more; who came in stays in.\n"
+    out, asked = printed("uninvite all", {"group": "friends", "invites": ["7QK2M4", "A9XCPW"]})
+    assert asked == {"invite": "all", "group": ""} and "Taken back: 7QK2M4, A9XCPW." in out
 
 
 def test_what_an_invite_can_be():

@@ -12,6 +12,7 @@ DEN = identity.Identity(crypto, b"\x02" * 32)
 SECRET = bytes(range(16))
 NONCE = b"n" * 16
 BROKER = "mqtts://home.example:8883"
+TOPIC = invite.request_topic(crypto, SECRET, DEN.public)
 NOON = 1_790_000_000_000  # ms since 1970
 FACTS = {
     "group": OWNER.public,
@@ -139,8 +140,8 @@ def ask(by=BY_ADMIN, name="den"):
 
 
 def test_a_request_reaches_the_issuer():
-    assert invite.open_request(crypto, SECRET, ADMIN, ask()) == (OWNER.public, DEN.public, "den", NONCE, "0.1.0")
-    assert invite.open_request(crypto, SECRET, OWNER, ask(BY_OWNER, "grandma's attic")).name == "grandma's attic"
+    assert invite.open_request(crypto, SECRET, ADMIN, TOPIC, ask()) == (OWNER.public, DEN.public, "den", NONCE, "0.1.0")
+    assert invite.open_request(crypto, SECRET, OWNER, TOPIC, ask(BY_OWNER, "grandma's attic")).name == "grandma's attic"
 
 
 def test_a_request_shows_nothing():
@@ -153,17 +154,28 @@ def test_a_request_shows_nothing():
 
 def test_only_the_issuer_can_read_it():
     for secret, reader in ((SECRET, OWNER), (SECRET, DEN), (bytes(16), ADMIN)):
-        assert refused(invite.open_request, crypto, secret, reader, ask()) == "join-forged"
+        assert refused(invite.open_request, crypto, secret, reader, TOPIC, ask()) == "join-forged"
 
 
 def test_no_altered_request_is_read():
     payload = ask()
     for i in range(len(payload)):
         altered = payload[:i] + bytes([payload[i] ^ 0x40]) + payload[i + 1 :]
-        assert refused(invite.open_request, crypto, SECRET, ADMIN, altered) == "join-forged"
+        assert refused(invite.open_request, crypto, SECRET, ADMIN, TOPIC, altered) == "join-forged"
     for n in (0, 1, 31, 32, 33, 48, 130, len(payload) - 1):
-        assert refused(invite.open_request, crypto, SECRET, ADMIN, payload[:n]) == "join-forged"
-    assert refused(invite.open_request, crypto, SECRET, ADMIN, bytes(200)) == "join-forged", "a point of low order"
+        assert refused(invite.open_request, crypto, SECRET, ADMIN, TOPIC, payload[:n]) == "join-forged"
+    low_order = bytes(200)
+    assert refused(invite.open_request, crypto, SECRET, ADMIN, TOPIC, low_order) == "join-forged"
+
+
+def test_a_request_is_good_in_its_own_place_only():
+    others = invite.request_topic(crypto, SECRET, ADMIN.public)
+    assert refused(invite.open_request, crypto, SECRET, ADMIN, others, ask()) == "join-forged", "a broker moved it"
+    own = invite.request_topic
+    invite.request_topic = lambda *args: others
+    payload = ask()  # somebody with the line sits down in another's place
+    invite.request_topic = own
+    assert refused(invite.open_request, crypto, SECRET, ADMIN, others, payload) == "join-misplaced"
 
 
 def test_nobody_asks_in_anothers_name():
@@ -172,12 +184,12 @@ def test_nobody_asks_in_anothers_name():
         sign = ADMIN.sign
 
     payload = invite.seal_request(crypto, BY_ADMIN, Thief, NONCE, "den", "0.1.0")
-    assert refused(invite.open_request, crypto, SECRET, ADMIN, payload) == "join-bad-signature"
+    assert refused(invite.open_request, crypto, SECRET, ADMIN, TOPIC, payload) == "join-bad-signature"
 
 
 def test_names_that_could_do_harm_are_refused():
     for name in ("", "x" * 64, "a\nb", "a~b", "\x1b[2J", " a", 5, None):
-        assert refused(invite.open_request, crypto, SECRET, ADMIN, ask(name=name)) == "join-bad-content", name
+        assert refused(invite.open_request, crypto, SECRET, ADMIN, TOPIC, ask(name=name)) == "join-bad-content", name
 
 
 # --- the answer
@@ -217,11 +229,14 @@ def test_no_altered_answer_is_read():
 
 def test_topics_say_nothing_and_differ():
     topics = [
-        invite.request_topic(crypto, SECRET),
-        invite.request_topic(crypto, bytes(16)),
-        invite.answer_topic(crypto, SECRET, DEN.public),
-        invite.answer_topic(crypto, SECRET, ADMIN.public),
+        TOPIC.rpartition("/")[2],
+        invite.request_topic(crypto, SECRET, ADMIN.public).rpartition("/")[2],
+        invite.request_room(crypto, SECRET)[5:],
+        invite.request_room(crypto, bytes(16))[5:],
+        invite.answer_topic(crypto, SECRET, DEN.public)[5:],
+        invite.answer_topic(crypto, SECRET, ADMIN.public)[5:],
     ]
-    assert len(set(topics)) == 4
+    assert len(set(topics)) == 6
     for topic in topics:
-        assert topic.startswith("ipop/") and len(topic) == 31
+        assert len(topic) == 26 and "/" not in topic
+    assert TOPIC.rpartition("/")[0] == invite.request_room(crypto, SECRET), "the issuer hears all who ask"

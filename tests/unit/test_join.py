@@ -4,8 +4,20 @@ import json
 
 from ipop.errors import Rejected, UserError
 from ipop.group import charter, entry, identity, invite
-from ipop.group.issuer import CROWD, ENTRIES_MAX, KEPT, PLACES_MAX, Admitted, Issuer, Waiting
-from ipop.group.join import LAST_RETRY, PATIENCE, Joiner
+from ipop.group.issuer import (
+    CROWD,
+    ENTRIES_MAX,
+    INVITES_MAX,
+    KEPT,
+    PLACES_MAX,
+    REQUESTS_EVERY,
+    REQUESTS_MAX,
+    Admitted,
+    Issuer,
+    Shown,
+    Waiting,
+)
+from ipop.group.join import FIRST_RETRY, LAST_RETRY, PATIENCE, Joiner
 from ipop.group.places import Places
 from ipop.group.places import sign as sign_place
 from ipop.group.roster import Roster
@@ -69,7 +81,7 @@ class Broker:
             if not payload:
                 del self.retained[topic]
         for end in ends:
-            if topic in end.topics():
+            if end.listens(topic):
                 end.take(topic, payload)
 
 
@@ -78,25 +90,29 @@ class Desk:
 
     def __init__(self, group=None):
         self.group = group or Group()
+        self.now = 0
         self.wall = NOON
         self.dropped = []
         self.events = []
         self.issuer = Issuer(crypto, self.group)
-        self.topics = self.issuer.topics
+
+    def listens(self, topic):
+        return topic.rpartition("/")[0] + "/+" in self.issuer.topics()
 
     def restart(self):
-        kept = json.dumps(self.issuer.saved())
-        self.issuer = Issuer(crypto, self.group, json.loads(kept))
-        self.topics = self.issuer.topics
-        assert json.dumps(self.issuer.saved()) == kept
+        kept = self.issuer.saved()
+        self.issuer = Issuer(crypto, self.group, json.loads(json.dumps(kept)))
+        again = self.issuer.saved()
+        for name in kept:
+            assert sorted(map(json.dumps, again[name])) == sorted(map(json.dumps, kept[name]))
 
     def line(self, uses=1, expires_in=DAY, approve=False):
-        return self.issuer.invite(uses, expires_in, approve, self.wall)
+        return self.issuer.invite(uses, expires_in, approve, self.wall)[1]
 
     def take(self, topic, payload):
         before = json.dumps(self.issuer.saved()), self.issuer.revision
         try:
-            self.issuer.handle_message(topic, payload, self.wall)
+            self.issuer.handle_message(topic, payload, self.now, self.wall)
         except Rejected as rejected:
             self.dropped.append(rejected.reason)
         assert json.dumps(self.issuer.saved()) == before[0] or self.issuer.revision > before[1], "it would not be kept"
@@ -120,8 +136,8 @@ class Den:
         self.dropped = []
         self.told = []
 
-    def topics(self):
-        return self.wants
+    def listens(self, topic):
+        return topic in self.wants
 
     def take(self, topic, payload):
         try:
@@ -183,7 +199,7 @@ class World:
         for den in self.dens:
             end = den.now + ms
             while den.joiner.poll_timeout() is not None and den.joiner.poll_timeout() <= end:
-                den.now = den.joiner.poll_timeout()
+                self.desk.now = den.now = den.joiner.poll_timeout()
                 den.joiner.handle_timeout(den.now)
                 self.settle()
             den.now = end
@@ -193,7 +209,7 @@ class World:
         self.is_desk_on = True
         self.desk.restart()
         for topic, payload in list(self.broker.retained.items()):
-            if topic in self.desk.topics():
+            if self.desk.listens(topic):
                 self.desk.take(topic, payload)
         self.settle()
 
@@ -445,6 +461,26 @@ def test_requests_are_found_by_what_people_type():
     assert desk.issuer.approve(dens[1].me.fingerprint.replace("-", "")[:6], NOON).member == dens[1].me.public
 
 
+def test_two_who_ask_while_the_issuer_is_away_are_both_let_in():
+    desk = Desk()
+    line = desk.line(uses=2)
+    dens = Den(line), Den(line, "cabin", b"\x08" * 32)
+    world = World(desk)
+    world.dens, world.is_desk_on = dens, False
+    for den in dens:
+        den.joiner.handle_connected(0)
+    world.settle()
+    assert len(world.broker.retained) == 2
+    dens[1].joiner.cancel(1)
+    world.settle()
+    assert len(world.broker.retained) == 1, "who gives up takes nobody else's request away"
+    dens[1].joiner.handle_connected(2)
+    world.settle()
+    world.switch_on()
+    assert [den.state for den in dens] == ["welcome", "welcome"]
+    assert world.broker.retained == {}
+
+
 # --- refusals
 
 
@@ -481,6 +517,51 @@ def test_used_up():
     assert refusal(late) == "the invite has been used up: ask for another"
 
 
+def test_an_invite_can_be_taken_back():
+    desk = Desk()
+    ids, lines = zip(*[desk.issuer.invite(2, expires, True, NOON) for expires in (2 * DAY, DAY, 0)])
+    dens = [Den(line, "den%d" % i, bytes([i + 20]) * 32) for i, line in enumerate(lines)]
+    world = World(desk, *dens)
+    assert desk.issuer.invites(NOON) == [
+        Shown(ids[1], 2, 0, 1, DAY, True),
+        Shown(ids[0], 2, 0, 1, 2 * DAY, True),
+        Shown(ids[2], 2, 0, 1, 0, True),
+    ]
+    desk.issuer.approve("den0", NOON)
+    assert desk.issuer.take_back(ids[0].lower(), NOON) == [ids[0]]
+    world.settle()
+    assert [den.state for den in dens] == ["welcome", "pending", "pending"], "who is in stays in"
+    assert complaint(desk.issuer.take_back, ids[0], NOON) == "there is no invite '%s' that is good; known: %s, %s" % (
+        (ids[0],) + tuple(sorted(ids[1:]))
+    )
+    desk.restart()
+    late = Den(lines[0], "late", b"\x08" * 32)
+    World(desk, late)
+    assert refusal(late) == "the invite was taken back: ask for another"
+    world.wait(LAST_RETRY)  # the dens have to ask again: their nonces are not on flash
+    assert desk.issuer.take_back("all", NOON) == sorted(ids[1:]) and desk.issuer.invites(NOON) == []
+    world.settle()
+    assert [refusal(den) for den in dens[1:]] == ["the invite was taken back: ask for another"] * 2
+    assert desk.issuer.requests() == []
+    assert complaint(desk.issuer.take_back, "all", NOON) == "there is no invite 'all' that is good; known: none"
+
+
+def test_invites_that_are_over_are_no_good():
+    desk = Desk()
+    (id, _), (_, used), (_, expired) = [desk.issuer.invite(1, expires, False, NOON) for expires in (0, 0, HOUR)]
+    World(desk, Den(used))
+    assert expired and [shown.id for shown in desk.issuer.invites(NOON + HOUR * 1000)] == [id]
+
+
+def test_there_is_room_for_another_invite_when_one_is_over():
+    desk = Desk()
+    ids = [desk.issuer.invite(1, 0, False, NOON)[0] for _ in range(INVITES_MAX)]
+    assert "'ipop uninvite'" in complaint(desk.line)
+    desk.issuer.take_back(ids[0], NOON)
+    desk.line()
+    assert len(desk.issuer.topics()) == INVITES_MAX and "'ipop uninvite'" in complaint(desk.line)
+
+
 def test_a_late_joiner_hears_why_for_a_month():
     desk = Desk()
     line = desk.line(expires_in=HOUR)
@@ -492,7 +573,7 @@ def test_a_late_joiner_hears_why_for_a_month():
         World(desk, late)
         assert late.state == state
     desk.take("ipop/any", b"")
-    assert len(desk.topics()) == 1, "the other one has expired later"
+    assert len(desk.issuer.topics()) == 1, "the other one has expired later"
 
 
 def test_revoked():
@@ -546,9 +627,10 @@ def test_hostile_payloads_are_counted_and_change_nothing():
     for wrong in (b"x", bytes(200), payload[:-1], payload + b"x", payload[:32], payload[32:] + payload[:32]):
         desk.take(topic, wrong)
     desk.take(topic + "x", payload)
-    assert desk.dropped == ["join-forged"] * 6 + ["join-unexpected"]
+    desk.take("ipop/x" + topic[5:], payload)
+    assert desk.dropped == ["join-forged"] * 7 + ["join-unexpected"]
     desk.take(topic, b"")
-    assert len(desk.dropped) == 7 and json.dumps(desk.issuer.saved()) == before
+    assert len(desk.dropped) == 8 and json.dumps(desk.issuer.saved()) == before
     assert desk.issuer.poll_publish() is None
     desk.take(topic, payload)
     topic, answer, _ = desk.issuer.poll_publish()
@@ -604,9 +686,9 @@ def test_only_so_many_can_wait():
     desk = Desk()
     line = desk.line(uses=5, approve=True)
     parsed = invite.parse(crypto, line)
-    topic = invite.request_topic(crypto, parsed.secret)
     for i in range(5 + CROWD + 2):
         me = identity.Identity(crypto, b"w" * 30 + bytes([i, 0]))
+        topic = invite.request_topic(crypto, parsed.secret, me.public)
         desk.take(topic, invite.seal_request(crypto, parsed, me, b"n" * 16, "w%d" % i, "0.1.0"))
     assert len(desk.issuer.requests()) == 5 + CROWD
     late = Den(line)
@@ -621,11 +703,40 @@ def test_who_asks_again_and_again_costs_the_flash_of_the_other_nothing():
     desk = Desk()
     parsed = invite.parse(crypto, desk.line(approve=True))
     me = identity.Identity(crypto, b"w" * 32)
-    topic, revisions = invite.request_topic(crypto, parsed.secret), []
+    topic, revisions = invite.request_topic(crypto, parsed.secret, me.public), []
     for i in range(10):
         desk.take(topic, invite.seal_request(crypto, parsed, me, bytes([i]) * 16, "w", "0.1.0"))
         revisions.append(desk.issuer.revision)
     assert len(set(revisions)) == 1 and len(desk.issuer.requests()) == 1
+
+
+def test_what_is_shown_again_at_once_is_answered_once():
+    desk = Desk()
+    den = Den(desk.line())
+    den.joiner.handle_connected(0)
+    topic, payload, _ = den.poll()[0]
+    for _ in range(3):
+        desk.take(topic, payload)
+    assert desk.issuer.poll_publish() and desk.issuer.poll_publish() is None
+    desk.now += FIRST_RETRY - 200  # sent a second later, and quicker on the way
+    desk.take(topic, payload)
+    assert desk.issuer.poll_publish()
+
+
+def test_a_flood_of_requests_costs_little_and_those_who_wait_come_in_later():
+    desk = Desk()
+    den = Den(desk.line())
+    world = World(desk)
+    world.dens = (den,)
+    den.joiner.handle_connected(0)
+    (publish,) = den.poll()
+    for i in range(1000):
+        desk.take(publish.topic, bytes([i & 255, i >> 8]) * 100)
+    assert desk.dropped == ["join-forged"] * REQUESTS_MAX + ["join-too-many"] * (1000 - REQUESTS_MAX)
+    world.wait(REQUESTS_EVERY)
+    assert den.state == "asking"
+    world.wait(REQUESTS_EVERY)
+    assert den.state == "welcome"
 
 
 def test_nobody_is_invited_to_a_group_that_has_no_broker():

@@ -307,12 +307,17 @@ def test_nodes_with_the_same_offer_see_it_by_a_digest():
 # --- boxes
 
 
+def pair(group_key, me, sender):
+    return secret.pair(crypto, group_key, me, sender, me.public)
+
+
 def test_a_box_is_found_and_opened_by_the_one_it_is_for():
     a, b = Group(ANN).nodes(2)
     a.rotate(ANN, 0)
     slot, box = a.box(ANN, DEN.public, [b"an entry", b"another"])
-    assert secret.slot(crypto, HOME.public, DEN, ANN.public) == slot and len(slot) == 32
-    offer, entries = secret.unbox(crypto, HOME.public, DEN, ANN.public, box)
+    dens = pair(HOME.public, DEN, ANN.public)
+    assert dens[0] == slot and len(slot) == 32
+    offer, entries = secret.unbox(crypto, dens, box)
     assert entries == [b"an entry", b"another"]
     assert offer == a.offer and answer(b, offer) is True
 
@@ -325,15 +330,16 @@ def test_nobody_else_finds_or_opens_it():
         (HOME.public, DEN, BOB.public),  # not from bob
         (BOB.public, DEN, ANN.public),  # not of that group
         (HOME.public, ANN, DEN.public),  # not the other way round
-        (HOME.public, DEN, bytes(32)),  # no key
     ):
-        assert secret.slot(crypto, group_key, me, sender) != slot
+        other = pair(group_key, me, sender)
+        assert other[0] != slot
         try:
-            secret.unbox(crypto, group_key, me, sender, box)
+            secret.unbox(crypto, other, box)
         except Rejected as rejected:
             assert rejected.reason == "bad-box"
             continue
         raise AssertionError
+    assert pair(HOME.public, DEN, bytes(32)) is None, "no key"
 
 
 def test_a_damaged_box_is_refused():
@@ -341,7 +347,7 @@ def test_a_damaged_box_is_refused():
     _, box = a.box(HOME, DEN.public)
     for damaged in [box[:n] for n in range(0, len(box), 7)] + [box[:-1] + b"!", b"!" + box[1:], box + b"!"]:
         try:
-            secret.unbox(crypto, HOME.public, DEN, HOME.public, damaged)
+            secret.unbox(crypto, pair(HOME.public, DEN, HOME.public), damaged)
         except Rejected as rejected:
             assert rejected.reason == "bad-box"
             continue

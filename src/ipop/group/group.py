@@ -68,7 +68,7 @@ class Group:
         self._place = None
         self._rotated_at = None
         self._settled_at = None
-        self._slots = {}  # admin's key -> the topic on which it may leave us a new secret
+        self._pairs = {}  # admin's key -> (slot, key) of the box in which it may leave us a new secret
         self._listening_since = None  # the revisions of roster and issuer that `_listen` has seen
         self._boxed = None  # the digest of the secret that waits for everybody
         self._events = deque((), 64)
@@ -270,11 +270,11 @@ class Group:
         if topic in self._boxes:
             self._hear(self._open_box, payload, self._boxes[topic], now)
         elif payload:
-            self._hear(self.issuer.handle_message, topic, payload, wall)
+            self._hear(self.issuer.handle_message, topic, payload, now, wall)
 
     def _open_box(self, box, admin, now):
         if box:
-            offer, entries = secret.unbox(self._crypto, self.roster.group_key, self.identity, admin, box)
+            offer, entries = secret.unbox(self._crypto, self._pairs[admin], box)
             for entry in entries:
                 self._hear(self.roster.add, entry)
             self.secret.add(offer, now)
@@ -334,10 +334,10 @@ class Group:
         boxes = {}
         for member in self.roster.members():
             if member.role in (OWNER, ADMIN) and member.key != self.identity.public:
-                if member.key not in self._slots:
-                    slot = secret.slot(self._crypto, self.roster.group_key, self.identity, member.key)
-                    self._slots[member.key] = _box_topic(slot)
-                boxes[self._slots[member.key]] = member.key
+                if member.key not in self._pairs:
+                    keys = self.roster.group_key, self.identity, member.key, self.identity.public
+                    self._pairs[member.key] = secret.pair(self._crypto, *keys)
+                boxes[_box_topic(self._pairs[member.key][0])] = member.key
         wanted = set(boxes) | self.issuer.topics()
         listening = set(self._boxes) | self._issuer_topics
         for topic in listening - wanted:

@@ -5,13 +5,16 @@
     request   ephemeral key 32 | box of (joiner's key 32 | nonce 16 | signature 64 | JSON)       retained
     answer    nonce 24 | box of (signature 64 | JSON)
 
-    topics    "ipop/" + HMAC(secret, "join"); "ipop/" + HMAC(secret, "answer" + joiner's key), as base32
+    room      "ipop/" + name("join"); all that is asked by an invite is in room + "/+"
+    topics    room + "/" + name("request" + joiner's key); "ipop/" + name("answer" + joiner's key)
+    name(x)   the first 26 letters of HMAC(secret, x) in base32 (Crockford's), in lower case
     keys      request: HMAC(secret, dh(ephemeral, issuer) + ephemeral key)
               answer:  HMAC(secret, dh(issuer, joiner) + nonce of the request)
 
 Who has the line can ask, and nobody else: a broker sees neither the secret nor a name. Others with the same line can't
 read what is asked and answered, because they lack both private keys. The answer is signed over the joiner's nonce, so
-an old one, or one for somebody else, is nothing. The box is opened first and the signature second; only then does
+an old one, or one for somebody else, is nothing. Each joiner has topics of its own, so that nobody's request takes the
+place of another's. The box, which is good on its topic only, is opened first and the signature second; only then does
 anybody look at the JSON.
 """
 
@@ -129,17 +132,22 @@ def _string(text):
 # --- the topics
 
 
-def request_topic(crypto, secret):
-    return _topic(crypto, secret, b"join")
+def request_room(crypto, secret):
+    """How the topics of all requests by one invite begin."""
+    return "ipop/" + _name(crypto, secret, b"join")
+
+
+def request_topic(crypto, secret, joiner):
+    """`joiner` is its Ed25519 key."""
+    return request_room(crypto, secret) + "/" + _name(crypto, secret, b"request" + joiner)
 
 
 def answer_topic(crypto, secret, joiner):
-    """`joiner` is its Ed25519 key."""
-    return _topic(crypto, secret, b"answer" + joiner)
+    return "ipop/" + _name(crypto, secret, b"answer" + joiner)
 
 
-def _topic(crypto, secret, label):
-    return "ipop/" + base32(crypto.hmac_sha256(secret, label))[:26].lower()
+def _name(crypto, secret, label):
+    return base32(crypto.hmac_sha256(secret, label))[:26].lower()
 
 
 # --- the request
@@ -153,20 +161,23 @@ def seal_request(crypto, invite, identity, nonce, name, release):
     key = _key(crypto, invite.secret, crypto.dh(ephemeral, wg_key(crypto, invite.issuer)), public)
     claim = identity.public + nonce
     body = claim + _signed(crypto, identity, _REQUEST + invite.issuer + claim, content)
-    return public + crypto.xseal(key, bytes(_XNONCE), request_topic(crypto, invite.secret).encode(), body)
+    topic = request_topic(crypto, invite.secret, identity.public)
+    return public + crypto.xseal(key, bytes(_XNONCE), topic.encode(), body)
 
 
-def open_request(crypto, secret, issuer, payload):
+def open_request(crypto, secret, issuer, topic, payload):
     """The Request to the issuer, whose Identity this is. Raises Rejected."""
     public = payload[:32]
     shared = issuer.dh(public) if len(public) == 32 else None
     if shared is None:
         raise Rejected("join-forged")
     key = _key(crypto, secret, shared, public)
-    body = crypto.xunseal(key, bytes(_XNONCE), request_topic(crypto, secret).encode(), payload[32:])
+    body = crypto.xunseal(key, bytes(_XNONCE), topic.encode(), payload[32:])
     if body is None or len(body) < _CLAIM:
         raise Rejected("join-forged")
     claim, member, nonce = body[:_CLAIM], body[:32], body[32:_CLAIM]
+    if request_topic(crypto, secret, member) != topic:
+        raise Rejected("join-misplaced")
     content = _verified(crypto, member, _REQUEST + issuer.public + claim, body[_CLAIM:])
     try:
         group, name, release = parse_key(content["group"]), content["name"], content["release"]

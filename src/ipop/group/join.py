@@ -5,7 +5,7 @@
 
 The broker may lose any of it, and either side may be away or start anew at any time, so asking twice changes nothing:
 a key that is in is welcomed again, with the slice that it has; one that waits goes on waiting. Each request is
-answered, and an approval is told at once. The joiner clears its request when it knows the end.
+answered, and an approval is told at once. The joiner clears its request, which is its alone, when it knows the end.
 
 Neither has a clock or a connection: topics and payloads go in and out.
 """
@@ -30,6 +30,7 @@ WELCOME = "welcome"
 REASONS = {
     "expired": "the invite has expired: ask for another",
     "used-up": "the invite has been used up: ask for another",
+    "taken-back": "the invite was taken back: ask for another",
     "crowded": "too many wait for approval by this invite already: try again later, or ask for another",
     "denied": "whoever made the invite looked at this request and denied it",
     "revoked": "this key was removed from the group: ask for another invite, which makes a new one",
@@ -61,7 +62,7 @@ class Joiner:
         self._reason = None
         self._nonce = crypto.random(invite.NONCE)
         self._request = invite.seal_request(crypto, invitation, identity, self._nonce, name, release)
-        self._request_topic = invite.request_topic(crypto, invitation.secret)
+        self._request_topic = invite.request_topic(crypto, invitation.secret, identity.public)
         self._answer_topic = invite.answer_topic(crypto, invitation.secret, identity.public)
         self._asking_since = None
         self._retry_at = None

@@ -182,7 +182,7 @@ class GroupSecret:
         """(slot, box): the offer in use as only this member's key can open it, and where it looks for it.
 
         With it go entries of the roster (bytes) which the reader may need to take it up."""
-        slot, key = _pair(self._crypto, self._group_key, identity, identity.public, member)
+        slot, key = pair(self._crypto, self._group_key, identity, identity.public, member)
         nonce = self._crypto.random(_NONCE)
         return slot, nonce + self._crypto.xseal(key, nonce, slot, self._offer.data + _joined(entries))
 
@@ -216,16 +216,25 @@ class GroupSecret:
         self._offer = offer
 
 
-def slot(crypto, group_key, identity, admin):
-    """Where the boxes from an admin to this Identity wait: 32 bytes that nobody else can make, or None for no key."""
-    pair = _pair(crypto, group_key, identity, admin, identity.public)
-    return None if pair is None else pair[0]
+def pair(crypto, group_key, identity, sender, receiver):
+    """(slot, key) of the boxes from one member's key to another's, or None where one is no key.
+
+    `identity` is either of them; nobody else can make it. It never changes, and costs a Diffie-Hellman value."""
+    wg = wg_key(crypto, receiver if sender == identity.public else sender)
+    shared = identity.dh(wg) if wg is not None else None
+    if shared is None:
+        return None
+    names = group_key + sender + receiver
+    return (
+        crypto.hmac_sha256(shared, b"ipop box slot 1" + names),
+        crypto.hmac_sha256(shared, b"ipop box key 1" + names),
+    )
 
 
-def unbox(crypto, group_key, identity, admin, box):
-    """(offer, entries) in a box from an admin's key: bytes, still to be added. Raises Rejected: "bad-box"."""
-    pair = _pair(crypto, group_key, identity, admin, identity.public)
-    data = pair and crypto.xunseal(pair[1], box[:_NONCE], pair[0], box[_NONCE:]) if len(box) > _NONCE else None
+def unbox(crypto, pair, box):
+    """(offer, entries) in a box of a pair: bytes, still to be added. Raises Rejected: "bad-box"."""
+    slot, key = pair
+    data = crypto.xunseal(key, box[:_NONCE], slot, box[_NONCE:]) if len(box) > _NONCE else None
     if not data or len(data) < _SIZE:
         raise Rejected("bad-box")
     return data[:_SIZE], _parted(data[_SIZE:])
@@ -242,16 +251,3 @@ def _parted(data):
         entries.append(data[at + 2 : at + 2 + n])
         at += 2 + n
     return entries
-
-
-def _pair(crypto, group_key, identity, sender, receiver):
-    """(slot, key) of boxes from one member's key to another's; `identity` is either of them."""
-    wg = wg_key(crypto, receiver if sender == identity.public else sender)
-    shared = identity.dh(wg) if wg is not None else None
-    if shared is None:
-        return None
-    names = group_key + sender + receiver
-    return (
-        crypto.hmac_sha256(shared, b"ipop box slot 1" + names),
-        crypto.hmac_sha256(shared, b"ipop box key 1" + names),
-    )

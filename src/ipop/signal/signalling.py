@@ -61,7 +61,7 @@ class Signalling:
         self._holdings = Holdings()
         self._sealers = []  # for each secret
         self._rooms = {}  # how the topics in a room begin -> the Sealer
-        self._topics = set()  # the owner's
+        self._topics = set()  # the owner's; "x/+" is all in a room
         self._content = None  # of our announcement, as bytes
         self._announced_on = None  # its topic
         self._announced_at = None
@@ -116,7 +116,7 @@ class Signalling:
         return Publish(topic, self._sealer.seal(topic, self._sign(slot, b"{}")), False)
 
     def subscribe(self, topic):
-        """Hand on whatever comes on a topic, as Arrived."""
+        """Hand on whatever comes on a topic, or in a room (room + "/+"), as Arrived."""
         self._topics.add(topic)
         self._holdings.listen(topic)
 
@@ -198,7 +198,8 @@ class Signalling:
             raise Rejected("signal-overrun")
         if len(payload) > MESSAGE_MAX:
             raise Rejected("signal-oversized")
-        if topic in self._topics:
+        room = topic.rpartition("/")[0]
+        if topic in self._topics or room + "/+" in self._topics:
             if not self._holdings.has(topic, payload):  # else it is our own
                 self._events.append(Arrived(topic, payload))
         elif topic in self._letters and not payload:
@@ -206,7 +207,7 @@ class Signalling:
         elif topic in self._letters or topic == self._announced_on:
             self._holdings.handle_shown(topic, payload, now)
         else:
-            sealer = self._rooms.get(topic.rpartition("/")[0])
+            sealer = self._rooms.get(room)
             if sealer is None:
                 raise Rejected("signal-unknown-topic")
             if payload:  # else its writer has taken it away
