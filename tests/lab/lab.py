@@ -20,9 +20,11 @@ like none in the world.
 
 import base64
 import json
+import os
 import signal
 from ipaddress import ip_network
 from itertools import chain, count, cycle
+from pathlib import Path
 
 import netns
 from nacl.public import PrivateKey
@@ -34,8 +36,17 @@ _TEST_NETS = ("198.51.100.0/24", "203.0.113.0/24", "192.0.2.0/24")
 _SITES = [list(ip_network(net).subnets(new_prefix=29)) for net in _TEST_NETS]
 SITES = list(chain.from_iterable(zip(*_SITES, strict=True)))
 
-# What runs a router's daemon; a lab deals them out to its homes in turn.
-INTERPRETERS = {"cpython": [BIN / "ipopd"]}
+# Where the programs of a router are: installed by pip, or as a small router gets them. A lab deals these out to its
+# homes in turn.
+ROOT = Path(__file__).parents[2]
+INTERPRETERS = {"cpython": BIN, "micropython": ROOT / "build/micropython"}
+MIXES = {
+    "cpython": ("cpython",),
+    "micropython": ("micropython",),
+    "mixed": ("cpython", "micropython"),
+    "mixed-turned": ("micropython", "cpython"),
+}
+os.environ["PATH"] = f"{ROOT / '.cache/micropython'}:{os.environ['PATH']}"  # `micropython`, as on a router
 
 _numbers = count(1)
 
@@ -114,6 +125,7 @@ class Home:
         self.lab = lab
         self.name = name
         self.interpreter = interpreter
+        self.entrance = []  # words before the daemon's, where it runs in a namespace of its own
         self.folder = lab.folder / name
         self.folder.mkdir()
         self.private_key = PrivateKey.generate()
@@ -182,6 +194,10 @@ class Home:
     def lose(self, percent):
         lose(self.gateway, percent)
 
+    def program(self, name):
+        """`ipopd` or `ipop`, as this router has it."""
+        return INTERPRETERS[self.interpreter] / name
+
     @property
     def config(self):
         return self.folder / "ipop.config"
@@ -196,7 +212,7 @@ class Daemon:
 
     def __init__(self, home):
         self.home = home
-        self.process = home.router.spawn([*INTERPRETERS[home.interpreter], "--config", home.config])
+        self.process = home.router.spawn([*home.entrance, home.program("ipopd"), "--config", home.config])
 
     def wait_ready(self):
         def answers():
@@ -206,7 +222,9 @@ class Daemon:
         wait_for(answers, 10, f"{self.home.name}: an answer from ipopd")
 
     def ipop(self, *arguments, check=True):
-        return self.home.router.run([BIN / "ipop", "--config", self.home.config, *arguments], check=check)
+        return self.home.router.run(
+            [self.home.program("ipop"), "--config", self.home.config, *arguments], check=check
+        )
 
     def status(self):
         return json.loads(self.ipop("--json", "status").stdout)

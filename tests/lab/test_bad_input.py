@@ -3,7 +3,7 @@
 import textwrap
 
 import pytest
-from lab import INTERPRETERS, PORT
+from lab import PORT
 from netns import BIN
 
 pytestmark = pytest.mark.timeout(30)
@@ -19,7 +19,7 @@ def den(lab):
 
 def refuse(den, *words, command=None, status=(1, 2), device=False):
     """Start the daemon; it must not run, and say these words in one line."""
-    done = den.router.run(command or [*INTERPRETERS[den.interpreter], "--config", den.config], check=False)
+    done = den.router.run(command or [den.program("ipopd"), "--config", den.config], check=False)
     assert done.returncode in status
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert not done.stdout
@@ -95,7 +95,7 @@ def test_the_port_is_in_use(den):
 
 def test_another_daemon_runs_already(den):
     den.start_daemon()
-    done = den.router.run([*INTERPRETERS[den.interpreter], "--config", den.config], check=False)
+    done = den.router.run([den.program("ipopd"), "--config", den.config], check=False)
     assert done.returncode in (1, 2) and len(done.stderr.splitlines()) == 1
     assert den.daemon.status()["device"] == "ipop0"
 
@@ -108,12 +108,12 @@ def test_the_bridge_is_not_there(den):
 
 def test_no_tun_device(den):
     # `ip netns exec` gives every program a mount namespace of its own.
-    daemon = " ".join(map(str, INTERPRETERS[den.interpreter]))
+    daemon = den.program("ipopd")
     hidden = f"mount -t tmpfs tmpfs /dev/net; exec {daemon} --config {den.config}"
     refuse(den, "/dev/net/tun", command=["sh", "-ec", hidden])
 
 
 def test_the_command_without_a_daemon_says_so(den):
-    done = den.router.run([BIN / "ipop", "--config", den.config, "status"], check=False)
+    done = den.router.run([den.program("ipop"), "--config", den.config, "status"], check=False)
     assert done.returncode in (1, 2)
     assert len(done.stderr.splitlines()) == 1 and "ipopd" in done.stderr

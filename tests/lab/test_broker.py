@@ -22,7 +22,7 @@ MEMORY_MAX = {"cpython": 60_000, "micropython": 10_000}  # kB
 
 pytestmark = [
     pytest.mark.timeout(60),
-    pytest.mark.parametrize("lab", [("cpython",)], ids="".join, indirect=True),  # it has no homes
+    pytest.mark.parametrize("lab", ["cpython"], indirect=True),  # it has no homes
 ]
 
 

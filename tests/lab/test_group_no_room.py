@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 from brokers import Mosquitto
 from groups import asked, console_of, create, group_of, invite, join, new_home
-from lab import INTERPRETERS
-from netns import BIN, wait_for
+from netns import wait_for
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -21,7 +20,7 @@ def broker(lab):
 class SmallFlash:
     """Where a home's daemon keeps its things: a tmpfs of 64 kB, in a mount namespace that only this daemon enters."""
 
-    def __init__(self, home, monkeypatch):
+    def __init__(self, home):
         folder = home.folder / "flash"
         folder.mkdir()
         mount = f"mount -t tmpfs -o size=64k tmpfs {folder}; echo mounted; exec sleep infinity"
@@ -29,8 +28,7 @@ class SmallFlash:
         holder.wait_for_output("mounted")
         self._folder = Path(f"/proc/{holder.pid}/root{folder}")
         home.globals["state_dir"] = folder
-        home.interpreter = f"small-flash-{home.name}"
-        monkeypatch.setitem(INTERPRETERS, home.interpreter, ["nsenter", "-m", "-t", holder.pid, BIN / "ipopd"])
+        home.entrance = ["nsenter", "-m", "-t", holder.pid]
 
     def fill(self):
         with open(self._folder / "others", "wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
@@ -46,10 +44,10 @@ class SmallFlash:
         return {path.relative_to(self._folder): path.is_file() and path.read_bytes() for path in found}
 
 
-def new_home_with_small_flash(lab, name, monkeypatch, **options):
+def new_home_with_small_flash(lab, name, **options):
     home = lab.add_home(name, **options)
     home.add_console("pc")
-    home.flash = SmallFlash(home, monkeypatch)
+    home.flash = SmallFlash(home)
     home.start_daemon()
     return home
 
@@ -69,8 +67,8 @@ def no_room(home):
     return [problem for problem in home.daemon.status()["problems"] if NO_ROOM in problem]
 
 
-def test_no_room_for_a_new_group(lab, broker, monkeypatch):
-    den = new_home_with_small_flash(lab, "den", monkeypatch)
+def test_no_room_for_a_new_group(lab, broker):
+    den = new_home_with_small_flash(lab, "den")
     den.flash.fill()
     refuse(den, "group", "create", "friends", "--broker", broker.url)
     den.flash.make_room()
@@ -78,9 +76,9 @@ def test_no_room_for_a_new_group(lab, broker, monkeypatch):
     assert group_of(den)["state"] == "member"
 
 
-def test_no_room_to_join(lab, broker, monkeypatch):
+def test_no_room_to_join(lab, broker):
     """The invite is as good as before."""
-    den, cabin = new_home(lab, "den"), new_home_with_small_flash(lab, "cabin", monkeypatch, nat=True)
+    den, cabin = new_home(lab, "den"), new_home_with_small_flash(lab, "cabin", nat=True)
     create(den, "friends", broker.url)
     line = invite(den)
     cabin.flash.fill()
@@ -90,9 +88,9 @@ def test_no_room_to_join(lab, broker, monkeypatch):
     assert console_of(cabin).ping(console_of(den).address).received
 
 
-def test_no_room_for_another_name(lab, broker, monkeypatch):
+def test_no_room_for_another_name(lab, broker):
     """It is told, what was kept before stays whole, and the new name is kept as soon as there is room."""
-    den = new_home_with_small_flash(lab, "den", monkeypatch)
+    den = new_home_with_small_flash(lab, "den")
     create(den, "friends", broker.url)
     kept = den.flash.files()
     den.flash.fill()
