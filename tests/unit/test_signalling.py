@@ -449,6 +449,27 @@ def test_writing_over_without_end_is_answered_less_and_less():
     assert den.dropped["signal-overwritten"] == repairs + 1
 
 
+def test_after_a_long_peace_a_slot_is_put_back_soon():
+    group, den, cabin = two()
+    topic, _ = announcement(group, den)
+    for count in range(1, 12):
+        group.inject(topic, b"garbage")
+        group.run(REPAIR_FIRST)
+        assert den.dropped == {"signal-overwritten": count}
+        group.run(REPAIR_MAX + 1)
+
+
+def test_what_is_overwritten_where_we_do_not_listen_is_there_again_within_hours():
+    group, den, cabin = two()
+    den.signalling.publish("ipop/box", b"for a member who is away", True)
+    group.run(1_000)
+    group.inject("ipop/box", b"garbage")
+    for i in range(2 * REFRESH // 600_000):  # although the announcement is made anew more often
+        den.announce({"i": i})
+        group.run(600_000)
+    assert group.broker.retained["ipop/box"] == b"for a member who is away"
+
+
 def test_a_member_who_writes_as_another():
     group, den, cabin = two()
     slot = sealed.for_everybody(ANNOUNCEMENT, den.key)

@@ -6,7 +6,8 @@ in a queue, and is forgotten when the connection ends.
 
 Who owns a slot puts back what somebody wrote over it. A slot shows us all that is written to it, our own too: what
 comes last is what the broker has. It is looked at again after a pause, because our own word may be on its way; the
-pause grows from one repair to the next, for there may be two routers that both think the slot is theirs.
+pause grows from one repair to the next, for there may be two routers that both think the slot is theirs. When none was
+needed for long, it is short again.
 """
 
 from collections import deque, namedtuple
@@ -31,6 +32,7 @@ class Holdings:
         self._changes = {}  # topic -> whether it is wanted; the broker has not been told
         self._repairs = {}  # topic of ours -> when to look again whether somebody wrote over it
         self._repair_pause = REPAIR_FIRST
+        self._repaired_at = 0
 
     # --- what should be there
 
@@ -62,6 +64,11 @@ class Holdings:
         for topic in list(self._kept):
             self.clear(topic)
 
+    def tell_again(self):
+        """All that is retained: somebody may have written over what we don't listen to."""
+        for topic in self._kept:
+            self._unpublished[topic] = True
+
     def send(self, topic, payload):
         """Tell those who are there now. Returns whether that was possible."""
         if not self.is_connected or len(self._queue) >= QUEUE_MAX:
@@ -83,8 +90,7 @@ class Holdings:
     def handle_connected(self):
         self.is_connected = True
         self._changes = dict(self._wanted)
-        for topic in self._kept:
-            self._unpublished[topic] = True
+        self.tell_again()
         self._repairs = {}
         self._repair_pause = REPAIR_FIRST
 
@@ -98,12 +104,15 @@ class Holdings:
         if payload == self._kept[topic]:
             self._repairs.pop(topic, None)
         elif topic not in self._repairs:
+            if now - self._repaired_at > REPAIR_MAX:
+                self._repair_pause = REPAIR_FIRST
             self._repairs[topic] = now + self._repair_pause
 
     def poll_damaged(self, now):
         """A slot of ours in which something else has stood for some time, or None. `keep` it again."""
         for topic, when in self._repairs.items():
             if now >= when:
+                self._repaired_at = now
                 self._repair_pause = min(2 * self._repair_pause, REPAIR_MAX)
                 del self._repairs[topic]
                 return topic

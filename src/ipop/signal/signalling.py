@@ -5,9 +5,9 @@
     the time: handle_timeout, poll_timeout
 
 Each member has one announcement at the broker, kept for those who come later. It is made anew when its content changes,
-at each connection, and rarely besides. A letter is kept until its reader has it, who then clears it; a note reaches
-only who is there. A will is handed over with the connection, and published when that breaks off: a hint that a member
-may be gone, never more.
+at each connection, and rarely besides; then all else that is kept is told again, too. A letter is kept until its reader
+has it, who then clears it; a note reaches only who is there. A will is handed over with the connection, and published
+when that breaks off: a hint that a member may be gone, never more.
 
 The broker is trusted with nothing. Whatever it shows is opened (see sealed.py), compared with what was heard before,
 and handed on, or counted under one word. It may be another broker after each connection, or the same one with nothing
@@ -66,6 +66,7 @@ class Signalling:
         self._announced_on = None  # its topic
         self._announced_at = None
         self._announce_at = None
+        self._told_at = 0  # when the broker was told all that it is to keep
         self._letters = {}  # topic -> (slot, body)
         self._connection = 0  # counts them
         self._newest = {}  # slot -> (sequence, connection in which it was last shown)
@@ -180,6 +181,7 @@ class Signalling:
         """There is a connection: the first, or another one, perhaps to another broker."""
         self._connection += 1
         self._holdings.handle_connected()
+        self._told_at = now
         self._announce_at = now
         self._announce_if_due(now)
 
@@ -305,6 +307,9 @@ class Signalling:
         self._holdings.keep(topic, self._sealer.seal(topic, self._sign(self._announcement, self._content)))
         jitter = int.from_bytes(self._crypto.random(2), "big") * (REFRESH // 2) // 65_536
         self._announced_at, self._announce_at = now, now + REFRESH + jitter
+        if now - self._told_at >= REFRESH:
+            self._told_at = now
+            self._holdings.tell_again()
 
     def _put(self, topic, slot, body):
         """Leave a letter at its topic. Returns whether there was room."""
