@@ -7,7 +7,7 @@ there is more to say than what was expected.
 import binascii
 from collections import namedtuple
 
-from .wire import address, ip
+from .wire import address
 from .words import consists_of, printable
 
 # `datatype` is LuCI's name for it; an option with `many` holds a list
@@ -97,16 +97,16 @@ def _endpoint(text):
     host, port = address.parse(text)
     if ":" in host or host.replace(".", "").isdigit():
         packed = address.pack(host)
-        if not any(packed) or ip.is_multicast(packed) or packed == b"\xff\xff\xff\xff":
+        if packed[:12] == address.MAPPED:
+            packed = packed[12:]
+            host = ".".join([str(byte) for byte in packed])
+        if address.is_nobodys(packed):
             raise Refused(f"{text} can't be anybody's address")
-        if packed[:12] == _MAPPED:
-            host = ".".join([str(byte) for byte in packed[12:]])
     elif len(host) > 253 or not all(_is_label(label) for label in host.split(".")):
         raise ValueError
     return host, port
 
 
-_MAPPED = bytes(10) + b"\xff\xff"  # IPv4-mapped addresses (RFC 4291 section 2.5.5.2)
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 

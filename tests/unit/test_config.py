@@ -170,7 +170,7 @@ def test_wrong_endpoints():
     for wrong in ("203.0.113.7", "203.0.113.7:0", "2001:db8::1:51820", "1.2.3.400:5", "a..b:1", "-a:1", ":1", "a b:1"):
         (line,) = errors(peer(CABIN, "option endpoint '%s'" % wrong))
         assert line.startswith("f:3: option 'endpoint': expected ADDRESS:PORT, such as 203.0.113.7:51820"), line
-    for nobody in ("0.0.0.0:1", "[::]:1", "224.0.0.1:1", "[ff02::1]:1"):
+    for nobody in ("0.0.0.0:1", "[::]:1", "224.0.0.1:1", "[ff02::1]:1", "255.255.255.255:1", "[::ffff:224.0.0.1]:1"):
         (line,) = errors(peer(CABIN, "option endpoint '%s'" % nobody))
         assert line == "f:3: option 'endpoint': %s can't be anybody's address" % nobody
 

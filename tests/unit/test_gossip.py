@@ -9,7 +9,7 @@ from ipop.group.identity import Identity
 from ipop.group.places import Places, sign
 from ipop.group.roster import Roster
 from ipop.group.secret import GroupSecret
-from ipop.overlay.gossip import ASK_AGAIN, COMPARISON, HANDLERS, Gossip
+from ipop.overlay.gossip import ASK_AGAIN, COMPARISON, HANDLERS, PLACE_GAP, Gossip
 from ipop.ports import crypto
 from ipop.wire import payload
 
@@ -88,6 +88,9 @@ class Book:
         link = Link(other.me if isinstance(other, Book) else other)
         self.gossip.add_link(link)
         return link
+
+    def run_timers(self, now):
+        self.deadlines.handle_timeout(now)
 
     def hear(self, link, kind, content, now=0):
         HANDLERS[kind](self.gossip, link, content, now)
@@ -270,6 +273,26 @@ def test_each_learns_where_the_others_are_and_the_newest_wins():
     Pair(one, other).greet()
     assert one.places.digest() == other.places.digest()
     assert one.places.get(PEOPLE[3].public).sequence == 9 and len(one.places.all()) == 3
+
+
+def test_a_member_that_moves_all_the_time_keeps_nobody_busy():
+    book = Book(DEN, DEN, CABIN)
+    source, near, far = book.link(CABIN), book.link(PEOPLE[3]), book.link(PEOPLE[4])
+    places = [sign(crypto, OWNER.public, CABIN.seed, i, "", [("192.0.2.2", i)]) for i in range(1, 101)]
+    for i in range(100):  # twenty a second
+        book.hear(source if i % 2 else far, payload.PLACE, places[i], 50 * i)
+        book.run_timers(50 * i)
+    assert book.places.get(CABIN.public).sequence == 100
+    assert near.peer.take(payload.PLACE) == [places[0], places[PLACE_GAP // 50]]
+    book.run_timers(2 * PLACE_GAP)
+    assert near.peer.take(payload.PLACE) == [places[-1]], "the newest comes through"
+    far.peer.take()
+    book.run_timers(10 * PLACE_GAP)
+    assert near.peer.take() == far.peer.take() == [] and book.deadlines.poll_timeout() is None
+    data = book.place(DEN, 1)
+    for now in (10 * PLACE_GAP, 10 * PLACE_GAP + 1):
+        book.gossip.tell_place(DEN.public, now)
+    assert near.peer.take() == [data]
 
 
 def test_a_new_place_is_passed_on_once():

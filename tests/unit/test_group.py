@@ -31,8 +31,8 @@ class Gossip:
     def tell_entries(self, entries, now):
         self.entries += entries
 
-    def tell_place(self, data, now):
-        self.places.append(data)
+    def tell_place(self, member, now):
+        self.places.append(member)
 
     def tell_secret(self, now):
         self.secrets += 1

@@ -2,7 +2,7 @@
 
 from ipop.errors import Rejected
 from ipop.group.identity import Identity
-from ipop.group.places import ADDRESSES_MAX, Places, parse, sign
+from ipop.group.places import ADDRESSES_MAX, CONTEXT, Places, parse, sign
 from ipop.ports import crypto
 
 DEN, CABIN = Identity(crypto, bytes(32)), Identity(crypto, b"\x01" * 32)
@@ -43,6 +43,30 @@ def test_of_too_many_addresses_the_best_are_told():
     assert parse(crypto, GROUP, place(1, *addresses)).addresses == addresses[:ADDRESSES_MAX]
 
 
+def written_by_another_program(text):
+    """A place with HOME and this, signed by DEN."""
+    stub = place(7, HOME, ("192.0.2.1", 1))[:-64].replace(b"\x0b192.0.2.1:1", bytes([len(text)]) + text)
+    return stub + crypto.sign(DEN.seed, CONTEXT + GROUP + stub)
+
+
+def test_an_address_that_can_not_be_anybodys_is_neither_told_nor_heard():
+    wrong = (
+        "0.0.0.0",
+        "127.0.0.1",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "ff02::1",
+        "::ffff:192.0.2.1",
+        "::ffff:127.0.0.1",
+    )
+    data = place(7, *[(host, 1) for host in wrong], HOME)
+    assert parse(crypto, GROUP, data).addresses == [HOME]
+    data = written_by_another_program(b"127.0.0.1:1")
+    assert parse(crypto, GROUP, data) == (DEN.public, 7, "0.1.0", [HOME], data)
+
+
 def test_no_bit_of_it_can_be_changed():
     data = place(7, HOME, HOTEL)
     for at in range(len(data)):
@@ -60,9 +84,8 @@ def test_in_another_group_it_says_nothing():
 
 def test_names_and_nonsense_are_no_addresses():
     """A member must not make the others ask the DNS, or worse."""
-    for host in ("host.example", "", "1.2.3", "1.2.3.4.5", "::1::2"):
-        data = sign(crypto, GROUP, DEN.seed, 1, "0.1.0", [(host, 51820)])
-        assert rejection(parse, crypto, GROUP, data) == "bad-place", host
+    for text in (b"host.example:1", b":1", b"1.2.3:1", b"1.2.3.4.5:1", b"[::1::2]:1", b"192.0.2.1"):
+        assert rejection(parse, crypto, GROUP, written_by_another_program(text)) == "bad-place", text
 
 
 def test_the_newest_counts_in_any_order():

@@ -180,7 +180,7 @@ class Group:
         group_key, stamp = self.roster.group_key, self.next_stamp()
         self._place = places.sign(self._crypto, group_key, self.identity.seed, stamp, self._release, addresses)
         self._hear(self.places.add, self._place)
-        self._gossip.tell_place(self._place, now)
+        self._gossip.tell_place(self.identity.public, now)
         self._announce(now)
 
     # --- what happens

@@ -4,7 +4,8 @@
     signature 64
 
 The signature (Ed25519, by the member) covers CONTEXT, the group's key and all that stands before it. The statement with
-the highest sequence counts; sequences are timestamps that never go back (wg/timestamps.py).
+the highest sequence counts; sequences are timestamps that never go back (wg/timestamps.py). Addresses at which no other
+host can be are passed over.
 """
 
 import struct
@@ -26,7 +27,7 @@ Place = namedtuple("Place", ("member", "sequence", "release", "addresses", "data
 
 def sign(crypto, group, seed, sequence, release, addresses):
     """A statement (bytes) by the member whose Ed25519 seed this is."""
-    texts = [address.text(addr).encode() for addr in addresses[:ADDRESSES_MAX]]
+    texts = [address.text(addr).encode() for addr in addresses if address.is_elsewhere(addr[0])][:ADDRESSES_MAX]
     body = struct.pack(_HEAD, VERSION, crypto.sign_public(seed), sequence)
     body += _string(release.encode()) + bytes([len(texts)]) + b"".join([_string(text) for text in texts])
     return body + crypto.sign(seed, CONTEXT + group + body)
@@ -58,7 +59,7 @@ def parse(crypto, group, data):
         raise Rejected("bad-place")
     if not crypto.verify(member, CONTEXT + group + data[:-64], data[-64:]):
         raise Rejected("bad-signature")
-    return Place(member, sequence, release, addresses, data)
+    return Place(member, sequence, release, [addr for addr in addresses if address.is_elsewhere(addr[0])], data)
 
 
 def _read_string(data, at):
@@ -79,16 +80,16 @@ class Places:
         self._digest = None
 
     def add(self, data):
-        """Whether a statement is news. Raises Rejected: what `parse` does, or "stranger"."""
+        """The Place in a statement if it is news, else None. Raises Rejected: what `parse` does, or "stranger"."""
         place = parse(self._crypto, self._group, data)
         if not self._is_member(place.member):
             raise Rejected("stranger")
         known = self._places.get(place.member)
         if known is not None and known.sequence >= place.sequence:
-            return False
+            return None
         self._places[place.member] = place
         self._digest = None
-        return True
+        return place
 
     def get(self, member):
         """The Place of a member, or None."""

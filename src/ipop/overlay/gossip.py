@@ -13,6 +13,9 @@ the first message of each session; frames pass the session only when both sides 
 Each side answers digests that differ with its entries of those parts. Who has all parts of the other's answer, or the
 same digests, has compared; the tag is that of the digests which are answered. What gets lost is asked for again twice
 a second.
+
+Who learns something new passes it on to all with whom it is connected. In a large group that is much for a little, and
+where a member is only that member can say: so of its places one in PLACE_GAP is passed on, the newest at that time.
 """
 
 import struct
@@ -28,6 +31,7 @@ PART = 1_100  # bytes of entries in one message
 _ENTRIES_HEAD = 8
 ASKED = 3  # peers who are asked for what is missing
 SEEN_MAX = 64  # places listed in one message
+PLACE_GAP = 3_000  # ms between two places of one member that are passed on
 
 
 class Gossip:
@@ -44,6 +48,7 @@ class Gossip:
         self._on_news = on_news
         self._links = []  # links with one of our own nodes
         self._waiting = {}  # link -> _Answer, until its session is open
+        self._place_relay = _PlaceRelay(deadlines, self._pass_on_place)
         self.wake_at = None
 
     def add_link(self, link):
@@ -102,10 +107,9 @@ class Gossip:
                 self._tell(link, payload.PLACE, place.data, now)
 
     def handle_place(self, link, content, now):
-        if self._places.add(content):
-            for other in self._connected(now):
-                if other is not link:
-                    self._tell(other, payload.PLACE, content, now)
+        place = self._places.add(content)
+        if place is not None:
+            self._place_relay.handle_news(place.member, link, now)
             self._on_news()
 
     def handle_secret(self, link, content, now):
@@ -126,10 +130,9 @@ class Gossip:
         """Entries (bytes) that are new: tell all who are connected."""
         self._spread(entries, None, now)
 
-    def tell_place(self, data, now):
-        """Our own new place: tell all who are connected."""
-        for link in self._connected(now):
-            self._tell(link, payload.PLACE, data, now)
+    def tell_place(self, member, now):
+        """Our own new place, in the book already: tell all who are connected."""
+        self._place_relay.handle_news(member, None, now)
 
     def tell_secret(self, now):
         """There is a new secret: tell all who are connected."""
@@ -174,6 +177,12 @@ class Gossip:
             if link is not source:
                 self._tell_parts(link, entries, None, now)
 
+    def _pass_on_place(self, member, source, now):
+        place = self._places.get(member)
+        for link in self._connected(now) if place is not None else ():
+            if link is not source:
+                self._tell(link, payload.PLACE, place.data, now)
+
     def _connected(self, now):
         return [link for link in self._links if link.peer.is_connected(now)]
 
@@ -190,6 +199,29 @@ class Gossip:
 
     def _tell(self, link, kind, content, now):
         link.peer.tell(payload.control(kind, content), now, wants_answer=False)
+
+
+class _PlaceRelay:
+    """Calls `pass_on(member, source, now)` for what is new, but for one member once in PLACE_GAP."""
+
+    def __init__(self, deadlines, pass_on):
+        self._deadlines = deadlines
+        self._pass_on = pass_on
+        self._passed_on = {}  # member -> when
+        self._held = {}  # member -> the link that brought its newest place, which waits
+        self.wake_at = None
+
+    def handle_news(self, member, source, now):
+        self._held[member] = source
+        self.handle_timeout(now)
+
+    def handle_timeout(self, now):
+        self._passed_on = {member: when for member, when in self._passed_on.items() if now - when < PLACE_GAP}
+        for member in [member for member in self._held if member not in self._passed_on]:
+            self._passed_on[member] = now
+            self._pass_on(member, self._held.pop(member), now)
+        if self._held:
+            self._deadlines.wake(self, min([self._passed_on[member] for member in self._held]) + PLACE_GAP)
 
 
 class _Answer:

@@ -1,5 +1,10 @@
 """Transport addresses: (host, port), where the host is an IP address as text or a name."""
 
+from . import ip
+
+MAPPED = bytes(10) + b"\xff\xff"  # how IPv4-mapped IPv6 addresses begin (RFC 4291 section 2.5.5.2)
+_LOOPBACK = bytes(15) + b"\1"
+
 
 def text(addr):
     """"192.0.2.1:51820", "[2001:db8::1]:51820", or None for None."""
@@ -29,6 +34,22 @@ def is_ip(host):
     except ValueError:
         return False
     return True
+
+
+def is_nobodys(packed):
+    """Whether this (4 or 16 bytes) can't be a host's: unspecified, of a multicast group, or for all."""
+    return not any(packed) or ip.is_multicast(packed) or packed == b"\xff\xff\xff\xff"
+
+
+def is_elsewhere(host):
+    """Whether this is an IP address at which another host can be: it isn't nobody's, doesn't mean whoever reads it, and
+    is no IPv4 address in disguise."""
+    try:
+        packed = pack(host)
+    except ValueError:
+        return False
+    is_loopback = packed[0] == 127 if len(packed) == 4 else packed == _LOOPBACK
+    return not (is_nobodys(packed) or is_loopback or packed[:12] == MAPPED)
 
 
 def network(host):
