@@ -16,7 +16,7 @@ from .errors import ConfigError, UserError
 from .groups import Groups
 from .network import Network, new_batch
 from .node import ANSWERED, Node
-from .ports import INTERPRETER, Poller, Tap, Udp, clock, crypto, files, terminal
+from .ports import INTERPRETER, Poller, Tap, Udp, clock, crypto, files, memory, terminal
 from .server import ControlServer
 from .static import StaticPeers
 from .values import key_text
@@ -77,7 +77,7 @@ class Daemon:
     def _open_static(self, now):
         """The network of the peers in the configuration."""
         options = self._opened
-        node = Node(options.private_key, crypto, self._timestamps, now, VERSION)
+        node = Node(options.private_key, crypto, self._timestamps, now, VERSION, has_room=memory.has_room)
         tap = Tap(options.device, options.bridge)
         network = Network(node, tap, self._udp, self._poller, self._set_problem, self._on_node_event)
         self._static = self._keep(StaticPeers(network, self._poller, self._set_problem))
@@ -102,10 +102,15 @@ class Daemon:
         """Work until a signal says stop."""
         devices = ", ".join([network.tap.name for network in self._networks()]) or "none yet"
         log.info("ipopd %s: UDP port %d, devices: %s" % (VERSION, self._udp.port, devices))
+        memory.settle()
         try:
             while not self._stopping:
-                self._poller.wait(self._timeout())
-                self._handle_turn(clock.monotonic())
+                try:
+                    self._poller.wait(self._timeout())
+                    self._handle_turn(clock.monotonic())
+                except MemoryError as error:  # what was being done is lost; the rest goes on
+                    memory.settle()
+                    self._set_problem("memory", "this router's memory is full (%s): something was left undone" % error)
         finally:
             self._save_state(clock.monotonic(), stopping=True)
             self._close()
@@ -420,6 +425,7 @@ def main(argv=None):
         elif not options.enabled:
             log.info("switched off by option 'enabled' in %s" % path)
         else:
+            memory.grow_for(options.state_dir + "/groups", len(options.peers))
             daemon = Daemon(path, options, verbose, poller)
             daemon.run()
     except UserError as error:

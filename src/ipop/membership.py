@@ -5,7 +5,7 @@ from .errors import UserError
 from .group.group import ADMITTED, REMOVED, WAITING, Group
 from .network import Network
 from .node import ANSWERED, NEWS, Node, PeerConfig
-from .ports import Broker, Connected, Disconnected, Message, Tap, clock, crypto, interfaces
+from .ports import Broker, Connected, Disconnected, Message, Tap, clock, crypto, interfaces, memory
 from .signal import url
 
 LOOK_AT_ADDRESSES = 10_000  # ms
@@ -103,7 +103,7 @@ class Membership:
 
         self.group = Group(crypto, identity, kept, VERSION, stamp, self._count)
         self._urls = [url.parse(text) for text in self.group.charter.brokers]
-        self.node = Node(identity.wg_private, crypto, timestamps, now, VERSION, slot, self.group)
+        self.node = Node(identity.wg_private, crypto, timestamps, now, VERSION, slot, self.group, memory.has_room)
         self._saved = self.group.revision
         self._save_at = now
         self.why_not_kept = None  # what has changed since it was kept last
@@ -203,7 +203,7 @@ class Membership:
         self._configured = known
         peers = self.group.peers()
         configs = [PeerConfig(name, key, None, None, "sha256", [], KEEPALIVE) for name, key in peers]
-        self.node.configure(configs, now)
+        self.network.configure(configs, now)
         for key, addresses in self.group.candidates():
             self.node.set_candidates(key, addresses, now)
 

@@ -11,7 +11,7 @@ from .wire.batch import Batch
 SLOTS = 32  # packets of one kind in one turn of the loop
 COLD_MAX = 64  # queued datagrams sent in one turn, so that a flood leaves room for the rest
 LOOK_AFTER_TAP = 5_000  # ms
-IN_BRIDGE = " in its bridge"  # the end of a problem's topic
+IN_BRIDGE, NO_MEMORY = " in its bridge", " has no memory"  # the end of a problem's topic
 
 
 def new_batch():
@@ -40,8 +40,17 @@ class Network:
         if not self.tap.is_gone:
             self._poller.forget(self.tap.fileno())
         self.tap.close()
-        for topic in (self.tap.name, self.tap.name + IN_BRIDGE):
+        for topic in (self.tap.name, self.tap.name + IN_BRIDGE, self.tap.name + NO_MEMORY):
             self._set_problem(topic, None)
+
+    def configure(self, peers, now):
+        """Make these PeerConfigs the node's peers."""
+        self.node.configure(peers, now)
+        names = self.node.left_out
+        shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+        text = "this router has no memory for %d of the %d peers of %s: %s"
+        text = text % (len(names), len(peers), self.tap.name, shown) if names else None
+        self._set_problem(self.tap.name + NO_MEMORY, text)
 
     def poll_timeout(self):
         """When `handle_turn` has to be called next (ms); 0 for at once."""

@@ -79,10 +79,13 @@ class Node:
     then have different `slot`s (0-63) and one UDP port.
 
     `release` is told to the others. With a group's `book` (group/book.py) it compares rosters with each peer before
-    frames pass. Times are ms on a clock that never goes back."""
+    frames pass. `has_room()` says whether there is memory for another peer. Times are ms on a clock that never goes
+    back."""
 
-    def __init__(self, private_key, crypto, timestamps, now, release, slot=0, book=None):
+    def __init__(self, private_key, crypto, timestamps, now, release, slot=0, book=None, has_room=None):
         self.dropped = {}
+        self.left_out = []  # names of peers for which there is no memory
+        self._has_room = has_room
         self._release = release
         self.frames_in = self.frames_out = self.bytes_in = self.bytes_out = 0
         self._crypto = crypto
@@ -125,19 +128,24 @@ class Node:
     def configure(self, peers, now):
         """Make `peers` (PeerConfig) the peers. Who stays keeps its sessions, whatever else changes.
 
-        Keys that nobody can have, and our own, are passed over."""
-        wanted = {config.public_key: config for config in peers if self._tunnel.can_reach(config.public_key)}
-        for key in [key for key in self._links if key not in wanted]:
+        Keys that nobody can have, and our own, are passed over. Where memory ends, those who are there already stay and
+        the rest is `left_out`."""
+        self.left_out = []
+        wanted = [config for config in peers if self._tunnel.can_reach(config.public_key)]
+        keys = {config.public_key for config in wanted}
+        for key in [key for key in self._links if key not in keys]:
             self._remove(self._links[key])
-        for key, config in wanted.items():
-            link = self._links.get(key)
+        for config in wanted:
+            link = self._links.get(config.public_key)
             if link is not None and self._must_start_over(link.config, config):
                 self._remove(link)
                 link = None
-            if link is None:
+            if link is not None:
+                self._change(link, config, now)
+            elif self._has_room is None or self._has_room():
                 self._add(config, now)
             else:
-                self._change(link, config, now)
+                self.left_out.append(config.name)
         self._drain(now)
 
     def set_endpoint(self, public_key, addr, now):

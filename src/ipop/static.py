@@ -1,5 +1,6 @@
 """Peers that were typed into the configuration, known by an address or by a name that has to be resolved."""
 
+from .node import PeerConfig
 from .ports import Resolver, clock
 from .wire import address
 
@@ -32,7 +33,8 @@ class StaticPeers:
         for host, _ in self._names.values():
             self._set_problem(host, None)
         self._names = {p.public_key: p.endpoint for p in peers if p.endpoint and not address.is_ip(p.endpoint[0])}
-        self._node.configure([p._replace(endpoint=None) if p.public_key in self._names else p for p in peers], now)
+        peers = [PeerConfig(p[0], p[1], None, *p[3:]) if p.public_key in self._names else p for p in peers]
+        self.network.configure(peers, now)
         self._resolve(now)
 
     def try_endpoints(self, endpoints, now):

@@ -2,9 +2,10 @@
 
 from pair import DATA, ELSEWHERE, INITIATION, SUITES, Net, Pair, ethernet, everything
 
-from ipop.node import PeerConfig
+from ipop.node import Node, PeerConfig
 from ipop.ports import crypto
 from ipop.wg.messages import TRANSPORT_MAX
+from ipop.wg.timestamps import Timestamps
 from ipop.wire.batch import Batch
 
 SECOND = 1_000
@@ -460,3 +461,26 @@ def test_a_node_says_when_it_wants_to_be_called():
         assert node.poll_timeout() > pair.now
     pair.run(10 * SECOND)
     assert pair.carries()
+
+
+def test_where_memory_ends_those_who_are_there_already_stay():
+    """And the rest is named; as soon as there is room, it is let in."""
+    room = [2]
+
+    def has_room():
+        room[0] -= 1
+        return room[0] >= 0
+
+    node = Node(bytes(range(32)), crypto, Timestamps(0, 0, 0), 0, "0.1.0", has_room=has_room)
+    names = ("den", "cabin", "lodge")
+    peers = [
+        PeerConfig(name, crypto.dh_base(crypto.sha256(name.encode())), None, None, "sha256", [], 0) for name in names
+    ]
+    node.configure(peers[:1], 0)
+    node.configure(peers, 0)
+    assert node.left_out == ["lodge"] and {peer["name"] for peer in node.peers(0)} == {"den", "cabin"}
+    node.configure(peers, 0)
+    assert node.left_out == ["lodge"] and len(node.peers(0)) == 2
+    room[0] = 1
+    node.configure(peers, 0)
+    assert node.left_out == [] and len(node.peers(0)) == 3

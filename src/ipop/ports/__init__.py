@@ -8,12 +8,12 @@ import sys
 from .events import Connected, Disconnected, Message
 
 if sys.implementation.name == "micropython":
-    from .micropython import clock, crypto, files, kernel, programs, terminal
+    from .micropython import clock, crypto, files, kernel, memory, programs, terminal
     from .micropython.broker import Broker
     from .micropython.poller import Poller
     from .micropython.resolver import Resolver
 else:
-    from .cpython import clock, crypto, files, kernel, programs, terminal
+    from .cpython import clock, crypto, files, kernel, memory, programs, terminal
     from .cpython.broker import Broker
     from .cpython.poller import Poller
     from .cpython.resolver import Resolver
@@ -42,6 +42,7 @@ __all__ = (
     "files",
     "interfaces",
     "kernel",
+    "memory",
     "programs",
     "system",
     "terminal",

@@ -57,6 +57,8 @@ dup = _libc.func("i", "dup", "i")
 dup2 = _libc.func("i", "dup2", "ii")
 exit_now = _libc.func("v", "_exit", "i")
 
+madvise = _libc.func("i", "madvise", "PLi")
+
 # --- signals
 
 sigemptyset = _libc.func("i", "sigemptyset", "p")
