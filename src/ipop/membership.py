@@ -42,15 +42,16 @@ class Wire:
         due = self._broker.poll_timeout()
         if due is not None and now >= due:
             self._broker.handle_timeout(now)
-        change = self._machine.poll_subscribe()
-        while change is not None:
-            topic, is_wanted = change
-            (self._broker.subscribe if is_wanted else self._broker.unsubscribe)(topic)
+        while self._broker.has_room:  # the rest when the broker has taken that
             change = self._machine.poll_subscribe()
-        message = self._machine.poll_publish()
-        while message is not None:
-            self._broker.publish(message)
+            if change is not None:
+                topic, is_wanted = change
+                (self._broker.subscribe if is_wanted else self._broker.unsubscribe)(topic)
+                continue
             message = self._machine.poll_publish()
+            if message is None:
+                break
+            self._broker.publish(message)
 
     def reconnect(self):
         """Our address has changed: the broker may not know yet that the old connection is dead."""

@@ -59,6 +59,11 @@ class Broker:
     def handle_timeout(self, now):
         """The time has come."""
 
+    @property
+    def has_room(self):
+        """Whether something can be published, subscribed to or unsubscribed from now."""
+        return len(self._commands) < COMMANDS_MAX
+
     def publish(self, publish):
         """Returns whether there was room."""
         return self._tell("publish", publish.topic, publish.payload, publish.retain)

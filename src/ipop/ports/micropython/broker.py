@@ -67,6 +67,10 @@ class Broker:
             self._begin_call(now)
         self._handler()
 
+    @property
+    def has_room(self):
+        return self._connection is not None and self._connection.has_room
+
     def publish(self, publish):
         """Returns whether there was room."""
         return self._say(Session.publish, publish)
@@ -187,6 +191,10 @@ class Connection:
                 raise Failure(self._session.ended)
             self._write(now)
         return event
+
+    @property
+    def has_room(self):
+        return self._session is not None and self._session.has_room
 
     def poll_timeout(self):
         return (self._session or self._stream).poll_timeout()

@@ -121,7 +121,7 @@ class UdpSocket:
         self._sent_sockaddr = None
         try:
             self._set_options(family)
-            self._socket.bind(_sockaddr("::" if family == socket.AF_INET6 else "0.0.0.0", port))
+            self._socket.bind(sockaddr("::" if family == socket.AF_INET6 else "0.0.0.0", port))
             libc.checked(libc.getsockname(self._fd, self._source, self._source_size))
         except OSError:
             self._socket.close()
@@ -147,8 +147,8 @@ class UdpSocket:
             count += 1
 
     def send(self, data, addr):
-        sockaddr = self._sockaddr_of(addr)
-        n = libc.sendto(self._fd, data, len(data), libc.MSG_DONTWAIT, sockaddr, len(sockaddr))
+        to = self._sockaddr_of(addr)
+        n = libc.sendto(self._fd, data, len(data), libc.MSG_DONTWAIT, to, len(to))
         return 0 if n >= 0 else os.errno()
 
     def send_from(self, pointer, n, addr):
@@ -173,12 +173,12 @@ class UdpSocket:
         self._last_addr = addr
 
     def _sockaddr_of(self, addr):
-        sockaddr = self._sockaddrs.get(addr)
-        if sockaddr is None:
+        known = self._sockaddrs.get(addr)
+        if known is None:
             if len(self._sockaddrs) >= _KNOWN_MAX:
                 self._sockaddrs = {}
-            sockaddr = self._sockaddrs[addr] = _sockaddr(addr[0], addr[1])
-        return sockaddr
+            known = self._sockaddrs[addr] = sockaddr(addr[0], addr[1])
+        return known
 
     def _set_options(self, family):
         for force, plain in ((codes.SO_RCVBUFFORCE, codes.SO_RCVBUF), (codes.SO_SNDBUFFORCE, codes.SO_SNDBUF)):
@@ -204,8 +204,8 @@ def send_packets(v4, v6, batch, failed):
                 failed(number)
 
 
-def _sockaddr(host, port):
-    """A struct sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)); fe80::1%eth0 names its interface."""
+def sockaddr(host, port):
+    """What connect(2) takes: a struct sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)). fe80::1%eth0 has its interface."""
     host, _, interface = host.partition("%")
     packed, port = address.pack(host), port.to_bytes(2, "big")
     if len(packed) == 4:

@@ -85,6 +85,10 @@ class Session:
 
     # --- what we say; our topics are short: one has to fit into OUT_MAX
 
+    @property
+    def has_room(self):
+        return len(self._waiting) < WAITING_MAX
+
     def publish(self, publish):
         """With QoS 1. Returns whether there was room."""
         return self._say(PUBLISH | QOS_1 | (RETAIN if publish.retain else 0), publish.topic, publish.payload)

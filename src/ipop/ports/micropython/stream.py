@@ -12,6 +12,7 @@ import struct
 
 from ...wire import address
 from . import libc
+from .kernel import sockaddr
 from .mqtt import NO_ANSWER, Failure
 from .resolver import Lookup
 
@@ -105,7 +106,7 @@ class Tcp(Stream):
     def _try(self, addr, now):
         """Each address gets its part of the time that is left."""
         self._give_up_at = now + (self._until - now) // (len(self._addresses) + 1)
-        self._address = _sockaddr(*addr)
+        self._address = sockaddr(*addr)
         try:
             self._use(_socket(self._address))
         except OSError as error:
@@ -137,8 +138,8 @@ def why(error):
     return NO_ANSWER if error.errno == errno.ETIMEDOUT else libc.strerror(error.errno).lower()
 
 
-def _socket(sockaddr):
-    (family,) = struct.unpack("H", sockaddr[:2])
+def _socket(addr):
+    (family,) = struct.unpack("H", addr[:2])
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setblocking(False)
     send_at_once(sock)
@@ -148,10 +149,3 @@ def _socket(sockaddr):
 def send_at_once(sock):
     """Else the kernel holds a message back until the last one is confirmed, for 40 ms (RFC 896)."""
     sock.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
-
-
-def _sockaddr(host, port):
-    packed, port = address.pack(host), port.to_bytes(2, "big")
-    if len(packed) == 4:
-        return struct.pack("H", socket.AF_INET) + port + packed + bytes(8)
-    return struct.pack("H", socket.AF_INET6) + port + bytes(4) + packed + bytes(4)
