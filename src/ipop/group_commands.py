@@ -23,6 +23,7 @@ from .group_pages import (
 )
 from .show import Page, duration
 from .values import Refused
+from .words import consists_of
 
 LOOK_AGAIN = 100  # ms between two looks at a join
 FOR_EVER = 0
@@ -191,7 +192,7 @@ def _ask_and_show(shell, method, question, draw):
 
 
 def _uses(text):
-    if not (text.isdigit() and len(text) < 6 and 0 < int(text) <= 10_000):
+    if not (_is_number(text) and len(text) < 6 and 0 < int(text) <= 10_000):
         raise ValueError("a number from 1 to 10000")
     return int(text)
 
@@ -217,7 +218,11 @@ def _seconds(text):
     number, unit = text, 1
     if text[-1:] in _UNITS:
         number, unit = text[:-1], _UNITS[text[-1:]]
-    return int(number) * unit if number.isdigit() and len(number) < 10 else None
+    return int(number) * unit if _is_number(number) and len(number) < 10 else None
+
+
+def _is_number(text):
+    return bool(text) and consists_of(text, "0123456789")  # `isdigit` knows other scripts' digits too
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}

@@ -69,13 +69,18 @@ def joined(membership, now):
     return status
 
 
-def member(known, member, peer):
-    """A Member of the Group `known`; `peer` is what its node says of it, or None."""
+def members(known, members, peers):
+    """Some Members of the Group `known`; `peers` is what its node says of those whom it knows."""
+    labels, by_key = known.roster.labels(), {peer["public_key"]: peer for peer in peers}
+    return [_member(known, member, labels[member.key], by_key.get(member.wg_key)) for member in members]
+
+
+def _member(known, member, label, peer):
     states = {"connected": "connected", "connecting": "connecting"}
     is_this = member.key == known.identity.public
     place = known.places.get(member.key)
     return {
-        "name": known.roster.labels()[member.key],
+        "name": label,
         "fingerprint": identity.fingerprint(crypto, member.key),
         "role": member.role,
         "address": host(known.charter, member),

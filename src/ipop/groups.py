@@ -268,6 +268,9 @@ class Groups:
         wanted = invite.parse(crypto, line)
         invite.check_expiry(wanted, clock.wall())
         invite.check_group(wanted, group)
+        for joining in self._joining.values():
+            if joining.invite == wanted and name in ("", joining.member):
+                return self.join_status(now, joining.name)  # it goes on: with another key it would ask twice
         self._make_way(wanted.group, now)
         seed = identity.create(crypto).seed
         local = local_name(wanted.name, self._shelf.names())
@@ -299,11 +302,8 @@ class Groups:
     def members(self, now, group):
         membership = self._find(group)
         known = membership.group
-        peers = {peer["public_key"]: peer for peer in membership.node.peers(now)}
-        return [
-            group_status.member(known, member, peers.get(member.wg_key))
-            for member in known.roster.members() + known.roster.revoked()
-        ]
+        everybody = known.roster.members() + known.roster.revoked()
+        return group_status.members(known, everybody, membership.node.peers(now))
 
     def rename(self, now, member, name, group):
         return self._change(group, member, now, lambda known: known.rename(member, name, now, clock.wall()))
@@ -426,7 +426,7 @@ class Groups:
         key = membership.group.find_member(wanted).key
         change(membership.group)
         self._follow(membership, now)
-        shown = group_status.member(membership.group, membership.group.roster.member(key), None)
+        (shown,) = group_status.members(membership.group, [membership.group.roster.member(key)], ())
         return {
             "group": membership.name,
             "name": shown["name"],

@@ -178,6 +178,12 @@ def test_the_revision_tells_when_there_is_something_to_keep():
         act()
         assert home.group.revision not in seen
         seen.append(home.group.revision)
+    while home.group.secret.offer == seen[-1][1]:  # another for the same epoch, until one beats it
+        other = GroupSecret(crypto, HOME.public, home.group.roster.is_admin, None, home.group.roster.revocations)
+        while other.epoch < home.group.secret.epoch:
+            other.rotate(HOME, 0)
+        home.group.secret.add(other.offer, 0)
+    assert home.group.revision not in seen
 
 
 def test_what_is_of_another_group_is_refused():
@@ -307,6 +313,29 @@ def test_the_same_addresses_are_told_once():
         home.group.set_addresses(addresses, 0)
     assert len(home.gossip.places) == 2
     assert home.group.places.get(HOME.public).addresses == [THERE, HERE]
+
+
+def test_a_router_that_gets_the_time_late_says_again_where_it_is():
+    home = Router(HOME)
+    later = NOON + 30 * 86_400_000
+    home.group.places.add(sign_place(crypto, HOME.public, HOME.seed, later, "0.1.0", [THERE]))  # from before
+    for _ in range(3):
+        home.group.set_addresses([HERE], 0)
+    assert len(home.gossip.places) == 1 and home.group.places.get(HOME.public).addresses == [THERE]
+    home.clock.stamp = later
+    for _ in range(3):
+        home.group.set_addresses([HERE], 0)
+    assert len(home.gossip.places) == 2 and home.group.places.get(HOME.public).addresses == [HERE]
+
+
+def test_two_routers_with_one_key_do_not_shout_at_each_other():
+    home = Router(HOME)
+    home.group.set_addresses([HERE], 0)
+    for _ in range(100):
+        twins = sign_place(crypto, HOME.public, HOME.seed, home.clock.next(), "0.1.0", [THERE])
+        home.group.places.add(twins)
+        home.group.set_addresses([HERE], 0)
+    assert len(home.gossip.places) == 1
 
 
 def test_a_router_that_knows_no_address_of_its_own_says_that_too():

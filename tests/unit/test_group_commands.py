@@ -214,6 +214,12 @@ def test_an_invite_is_taken_back():
     assert asked == {"invite": "all", "group": ""} and "Taken back: 7QK2M4, A9XCPW." in out
 
 
+def test_numbers_are_written_in_digits():
+    for line in ("--expires \u00b2d", "--uses \u0663", "--expires d", "--uses 0"):
+        status, message = complaint("invite " + line)
+        assert status == 2 and ("a time such as 7d" in message or "a number from 1" in message), message
+
+
 def test_what_an_invite_can_be():
     for line, expected in (
         ("--uses 5", {"uses": 5}),

@@ -481,6 +481,18 @@ def test_two_who_ask_while_the_issuer_is_away_are_both_let_in():
     assert world.broker.retained == {}
 
 
+def test_nobody_passes_for_another_by_a_name_that_reads_like_a_fingerprint():
+    desk = Desk()
+    line = desk.line(uses=3, approve=True)
+    honest = Den(line, "den", b"\x15" * 32)
+    whole = honest.me.fingerprint
+    liars = [Den(line, name, bytes([i + 22]) * 32) for i, name in enumerate((whole[:4], whole))]
+    World(desk, honest, *liars)
+    assert "could be any of" in complaint(desk.issuer.approve, whole[:4], NOON)
+    assert desk.issuer.approve(whole, NOON).member == honest.me.public
+    assert desk.issuer.deny(liars[0].me.fingerprint, NOON).member == liars[0].me.public
+
+
 # --- refusals
 
 

@@ -27,6 +27,7 @@ from .who import find
 GROUNDS_MAX = 16_000  # bytes of entries that go with a new secret
 NEWS_MAX = 8  # roster entries that an announcement carries besides our own
 SETTLE_SOON, SETTLE_EVERY = 5_000, 60_000  # ms, for what follows from the time alone
+OUTDONE_GAP = 3_600_000  # ms by which the clock has to be set forward before the same place is said again
 ROTATE_GAP = 60_000  # ms between two new secrets that nobody has asked for
 
 GroupEvent = namedtuple("GroupEvent", ("kind", "name"))
@@ -66,6 +67,7 @@ class Group:
         self._news = deque((), NEWS_MAX)  # the last of those that not everybody may have heard of
         self._addresses = []
         self._place = None
+        self._placed_at = 0  # its sequence
         self._rotated_at = None
         self._settled_at = None
         self._pairs = {}  # admin's key -> (slot, key) of the box in which it may leave us a new secret
@@ -84,7 +86,7 @@ class Group:
     @property
     def revision(self):
         """What differs when there is something to keep."""
-        return self.roster.revision, self.secret.epoch, self.issuer.revision, self.charter.serial
+        return self.roster.revision, self.secret.offer, self.issuer.revision, self.charter.serial
 
     @property
     def name(self):
@@ -174,14 +176,22 @@ class Group:
 
     def set_addresses(self, addresses, now):
         """Where this node can be reached: (ip, port), the best first."""
-        if addresses == self._addresses and self._place is not None:
+        if addresses == self._addresses and self._place is not None and not self._is_outdone():
             return
         self._addresses = addresses
         group_key, stamp = self.roster.group_key, self.next_stamp()
+        self._placed_at = stamp
         self._place = places.sign(self._crypto, group_key, self.identity.seed, stamp, self._release, addresses)
         self._hear(self.places.add, self._place)
         self._gossip.tell_place(self.identity.public, now)
         self._announce(now)
+
+    def _is_outdone(self):
+        """Whether the others go by a newer place of ours, and we can say another: our clock is right again."""
+        known = self.places.get(self.identity.public)
+        if known is None or known.data == self._place:
+            return False
+        return self.next_stamp() > max(known.sequence, self._placed_at + OUTDONE_GAP)
 
     # --- what happens
 

@@ -1,4 +1,8 @@
-"""Whom a person means: one of some keys, by a name or a fingerprint, or by the beginning of one."""
+"""Whom a person means: one of some keys, by a name or a fingerprint, or by the beginning of one.
+
+Names are chosen by those who bear them, fingerprints are not: a name that reads like a fingerprint, or like the
+beginning of one, never wins over that.
+"""
 
 from ..errors import UserError
 from ..words import did_you_mean, quoted
@@ -10,7 +14,7 @@ BLOCK = 4  # letters of a fingerprint that are enough, if they are one key's alo
 def find(crypto, wanted, candidates, what="member"):
     """The thing that is meant among [(thing, name, key)]. Raises UserError; `what` is the word for such a thing."""
     known = [(thing, name, fingerprint(crypto, key)) for thing, name, key in candidates]
-    for matches in (_is_it, _begins):
+    for matches in (_has_fingerprint, _is_called_or_begins, _begins):
         found = [each for each in known if matches(wanted, each[1], each[2])]
         if len(found) == 1:
             return found[0][0]
@@ -21,11 +25,15 @@ def find(crypto, wanted, candidates, what="member"):
     raise UserError(f"there is no {what} {quoted(wanted)}; {guess}")
 
 
-def _is_it(wanted, name, digits):
-    return wanted.lower() == name.lower() or is_same_fingerprint(wanted, digits)
+def _has_fingerprint(wanted, name, digits):
+    return is_same_fingerprint(wanted, digits)
+
+
+def _is_called_or_begins(wanted, name, digits):
+    letters = typed_letters(wanted)
+    by_key = len(letters) >= BLOCK and digits.replace("-", "").startswith(letters)
+    return by_key or wanted.lower() == name.lower()
 
 
 def _begins(wanted, name, digits):
-    letters = typed_letters(wanted)
-    by_key = len(letters) >= BLOCK and digits.replace("-", "").startswith(letters)
-    return by_key or bool(wanted) and name.lower().startswith(wanted.lower())
+    return bool(wanted) and name.lower().startswith(wanted.lower())
