@@ -80,6 +80,43 @@ def test_it_never_learns_the_new_secret():
         assert not [seen for seen in sim.broker.log if new in seen.payload]
 
 
+def test_the_new_secret_waits_at_the_broker_only_for_who_is_away():
+    sim = GroupSimulation()
+    den, cabin, lodge, shed = sim.found("den", "cabin", "lodge", "shed")
+    den.do("promote", "cabin")
+    sim.simulate_time(MINUTE)
+    shed.kill()
+    cabin.do("revoke", "lodge")
+    sim.simulate_time(5 * SECOND)
+    assert boxes(sim, den, cabin, shed) == [("cabin", "shed")], "who made it leaves it"
+    sim.simulate_time(5 * MINUTE)
+    assert boxes(sim, den, cabin, shed) == [("cabin", "shed"), ("den", "shed")], "the owner too"
+    cabin.kill()
+    sim.simulate_time(5 * MINUTE)
+    assert boxes(sim, den, cabin, shed) == [("cabin", "shed"), ("den", "shed")]
+    sim.internet.cut(den.host.interface, shed.host.interface)
+    shed.start()
+    sim.simulate_time(MINUTE)
+    assert shed.group.secret.secret == den.group.secret.secret
+    assert boxes(sim, den, cabin, shed) == []
+    cabin.start()
+    sim.simulate_time(5 * MINUTE)
+    assert boxes(sim, den, cabin, shed) == []
+
+
+def boxes(sim, *members):
+    """[(from, to)] of those that wait at the broker."""
+    found = []
+    for sender in members:
+        for reader in members:
+            if reader is not sender:
+                keys = sender.identity.public, reader.identity.public
+                slot, _ = secret.pair(sender._crypto, members[0].roster.group_key, sender.identity, *keys)
+                if "ipop/" + identity.base32(slot)[:26].lower() in sim.broker.retained:
+                    found.append((sender.name, reader.name))
+    return sorted(found)
+
+
 def test_nor_with_the_help_of_the_broker():
     """It shows who is away the new secret, and withholds why there is one."""
     sim = GroupSimulation(broker=HostileBroker)

@@ -25,6 +25,7 @@ from .secret import GroupSecret
 from .who import find
 
 GROUNDS_MAX = 16_000  # bytes of entries that go with a new secret
+BOX_GRACE = 60_000  # ms in which those on line take up a new secret
 NEWS_MAX = 8  # roster entries that an announcement carries besides our own
 SETTLE_SOON, SETTLE_EVERY = 5_000, 60_000  # ms, for what follows from the time alone
 OUTDONE_GAP = 3_600_000  # ms by which the clock has to be set forward before the same place is said again
@@ -72,13 +73,16 @@ class Group:
         self._settled_at = None
         self._pairs = {}  # admin's key -> (slot, key) of the box in which it may leave us a new secret
         self._listening_since = None  # the revisions of roster and issuer that `_listen` has seen
-        self._boxed = None  # the digest of the secret that waits for everybody
+        self._left = {}  # member's key -> topic of the box that we have left for it
+        self._boxed = None  # the offer that is in these boxes
+        self._boxes_at = None  # when to look who doesn't speak under that secret yet
         self._events = deque((), 64)
         self._seen_revision = self.roster.revision
 
     def attach(self, gossip, now, wall):
         """Begin: from now on the members who are connected are told what is new."""
         self._gossip = gossip
+        self._boxed, self._boxes_at = self.secret.offer, now + BOX_GRACE
         self._settle(now, wall)
 
     # --- what is so
@@ -264,6 +268,7 @@ class Group:
         while event is not None:
             if isinstance(event, (Announced, Introduced)):
                 self._handle_announcement(event.content, now)
+                self._take_box_away(event.sender)
             elif isinstance(event, Arrived):
                 self._handle_arrival(event.topic, event.payload, now, wall)
             self._settle(now, wall)
@@ -278,16 +283,17 @@ class Group:
 
     def _handle_arrival(self, topic, payload, now, wall):
         if topic in self._boxes:
-            self._hear(self._open_box, payload, self._boxes[topic], now)
+            self._hear(self._open_box, topic, payload, now)
         elif payload:
             self._hear(self.issuer.handle_message, topic, payload, now, wall)
 
-    def _open_box(self, box, admin, now):
+    def _open_box(self, topic, box, now):
         if box:
-            offer, entries = secret.unbox(self._crypto, self._pairs[admin], box)
+            offer, entries = secret.unbox(self._crypto, self._pairs[self._boxes[topic]], box)
             for entry in entries:
                 self._hear(self.roster.add, entry)
             self.secret.add(offer, now)
+            self.signalling.publish(topic, b"", True)  # whoever left it may have forgotten it by now
 
     def _settle(self, now, wall):
         """Put in order what follows from the roster, the places, the secret and the invites."""
@@ -297,8 +303,7 @@ class Group:
             self._settle_roster(now, wall)
         self.signalling.set_secrets([s for _, s in self.secret.secrets(now)], now)
         self.signalling.handle_members()
-        if self._is_admin and self.secret.digest != self._boxed:
-            self._leave_boxes()
+        self._see_to_boxes(now)
         self._listen()
         self._announce(now)
 
@@ -356,15 +361,38 @@ class Group:
             self.signalling.subscribe(topic)
         self._boxes, self._issuer_topics = boxes, self.issuer.topics()
 
+    def _see_to_boxes(self, now):
+        """A new secret waits for each member where only it can find and open it.
+
+        Who made it leaves it; when there was time to take it up, the owner too for those who have not."""
+        is_new, is_ours = self.secret.offer != self._boxed, self.secret.signer == self.identity.public
+        is_due = self._boxes_at is not None and now >= self._boxes_at
+        if is_new:
+            self._boxed, self._boxes_at = self.secret.offer, now + BOX_GRACE
+            for key in list(self._left):
+                self._clear_box(key)
+        elif is_due:
+            self._boxes_at = None
+        if is_new and is_ours or is_due and not is_new and (is_ours or self._is_owner):
+            self._leave_boxes()
+
     def _leave_boxes(self):
-        """The secret waits for each member where only it can find and open it; every admin leaves it."""
-        self._boxed = self.secret.digest
         grounds = self._grounds()
         for member in self.roster.members():
-            if member.key != self.identity.public:
+            has_it = member.key == self.identity.public or self.signalling.has_moved(member.key)
+            if not has_it and member.key not in self._left:
                 entries = [member.entry] + [entry for entry in grounds if entry != member.entry]
                 slot, box = self.secret.box(self.identity, member.key, entries)
+                self._left[member.key] = _box_topic(slot)
                 self.signalling.publish(_box_topic(slot), box, True)
+
+    def _take_box_away(self, reader):
+        """It says something: if that is under the new secret, it has that."""
+        if reader in self._left and self.signalling.has_moved(reader):
+            self._clear_box(reader)
+
+    def _clear_box(self, reader):
+        self.signalling.publish(self._left.pop(reader), b"", True)
 
     def _grounds(self):
         """The entries by which who was away sees why there is a new secret, and that its signer is an admin.

@@ -21,7 +21,9 @@ its signer is remembered (`heard`), and the next epoch goes beyond it. Anybody c
 more and more rarely. Only the owner may leap far: else an admin could use up all epochs there are.
 
 An offer travels inside tunnels as it is. For those who are away it waits at the brokers in a box that only the two can
-find and open: name (`slot`) and key of it come from the Diffie-Hellman value of sender and receiver.
+find and open: name (`slot`) and key of it come from the Diffie-Hellman value of sender and receiver. Whoever made the
+secret leaves boxes for all, and the owner later for those who don't speak under it yet. Each is taken away when its
+reader does, or has opened it.
 """
 
 import struct
@@ -96,6 +98,11 @@ class GroupSecret:
     def offer(self):
         """The statement (bytes) to keep and to pass on to other members, or None."""
         return self._offer.data if self._offer else None
+
+    @property
+    def signer(self):
+        """The key of who made it, or None before there is any."""
+        return self._offer.signer if self._offer else None
 
     @property
     def digest(self):

@@ -70,6 +70,7 @@ class Signalling:
         self._letters = {}  # topic -> (slot, body)
         self._connection = 0  # counts them
         self._newest = {}  # slot -> (sequence, connection in which it was last shown)
+        self._moved = set()  # those who have announced something under the secret in use
         self._strangers = {}  # key -> (their announcement as Opened, whether it was counted)
         self._introductions = 0
         self._introductions_since = 0
@@ -150,10 +151,15 @@ class Signalling:
         letters = list(self._letters.values())
         self._withdraw_all()
         self._enter(secrets)
+        self._moved = set()
         for slot, body in letters:
             self._put(self._sealer.topic(slot), slot, body)
         self._announce_at = now
         self._announce_if_due(now)
+
+    def has_moved(self, member):
+        """Whether a member has announced something under the secret in use: it has that."""
+        return member in self._moved
 
     def handle_members(self):
         """The owner has looked at the roster: it may have changed."""
@@ -166,6 +172,7 @@ class Signalling:
                 self._count("signal-stranger")
         for slot in [slot for slot in self._newest if not self._is_member(slot.writer)]:
             del self._newest[slot]
+        self._moved = {key for key in self._moved if self._is_member(key)}
         for topic in [topic for topic, letter in self._letters.items() if not self._is_member(letter[0].reader)]:
             self._withdraw(topic)
 
@@ -213,7 +220,10 @@ class Signalling:
             if sealer is None:
                 raise Rejected("signal-unknown-topic")
             if payload:  # else its writer has taken it away
-                self._take_sealed(sealer.open(topic, payload), topic, now)
+                opened = sealer.open(topic, payload)
+                self._take_sealed(opened, topic, now)
+                if opened.slot.kind == ANNOUNCEMENT and sealer is self._sealer:
+                    self._moved.add(opened.slot.writer)
 
     def _take_sealed(self, opened, topic, now):
         slot, sequence = opened.slot, opened.sequence
