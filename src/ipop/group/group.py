@@ -283,17 +283,16 @@ class Group:
 
     def _handle_arrival(self, topic, payload, now, wall):
         if topic in self._boxes:
-            self._hear(self._open_box, topic, payload, now)
+            self._hear(self._open_box, payload, self._boxes[topic], now)
         elif payload:
             self._hear(self.issuer.handle_message, topic, payload, now, wall)
 
-    def _open_box(self, topic, box, now):
+    def _open_box(self, box, admin, now):
         if box:
-            offer, entries = secret.unbox(self._crypto, self._pairs[self._boxes[topic]], box)
+            offer, entries = secret.unbox(self._crypto, self._pairs[admin], box)
             for entry in entries:
                 self._hear(self.roster.add, entry)
             self.secret.add(offer, now)
-            self.signalling.publish(topic, b"", True)  # whoever left it may have forgotten it by now
 
     def _settle(self, now, wall):
         """Put in order what follows from the roster, the places, the secret and the invites."""

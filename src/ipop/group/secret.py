@@ -22,8 +22,8 @@ more and more rarely. Only the owner may leap far: else an admin could use up al
 
 An offer travels inside tunnels as it is. For those who are away it waits at the brokers in a box that only the two can
 find and open: name (`slot`) and key of it come from the Diffie-Hellman value of sender and receiver. Whoever made the
-secret leaves boxes for all, and the owner later for those who don't speak under it yet. Each is taken away when its
-reader does, or has opened it.
+secret leaves boxes for all, and the owner later for those who don't speak under it yet. Each takes its own away when
+the reader does; what it has forgotten by a restart stays until there is another secret.
 """
 
 import struct
