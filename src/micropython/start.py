@@ -1,11 +1,13 @@
-"""Starts a program of ours on MicroPython: `micropython start.py ipopd ARGUMENTS`, or ipop.
+"""Starts a program of ours on MicroPython: `micropython start.py ipopd`, or ipop. Its arguments are in IPOP_ARGUMENTS.
 
 A script and not `-m`, because that one catches SIGINT for itself."""
 
+import os
 import sys
 
 sys.path.insert(0, sys.argv[0].rpartition("/")[0] or ".")
-name = sys.argv.pop(1)
+name = sys.argv.pop()
+sys.argv.extend((os.getenv("IPOP_ARGUMENTS") or "").split("\x1f")[:-1])
 
 if name == "ipopd":
     from ipop.daemon import main

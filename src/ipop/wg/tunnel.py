@@ -5,9 +5,9 @@
 
 Strangers can make us work, so their messages pass three gates, each dearer than the one before: the size, mac1 (are
 they meant for us), and a budget of handshakes per second and suite. Who comes when the budget is used up gets a cookie
-and is let in when it shows the cookie, twenty times a second per address at most. BLAKE2s initiations, which are dear
-on an interpreter that computes them in Python, have a small budget of their own, and none where no stock peer is
-configured.
+and is let in when it shows the cookie, twenty times a second per address at most. As often is an address answered that
+shows none; the rest of a flood ends before anything is computed. BLAKE2s initiations, which are dear on an interpreter
+that computes them in Python, have a small budget of their own, and none where no stock peer is configured.
 """
 
 import struct
@@ -23,10 +23,11 @@ from .session import REJECT_AFTER_TIME
 from .suites import suites
 
 BUDGETS = {"sha256": 100, "blake2s": 20}  # handshake messages that we take, per second
-PER_ADDRESS = 20  # the same for one address that has shown a cookie
+PER_ADDRESS = 20  # the same for one address that has shown a cookie, and for answers to one that has not
 ADDRESSES_MAX = 256
 TRANSMIT_MAX = 1024  # datagrams of each kind that wait to be sent; past that the newest is dropped
 SLOT_SHIFT = 24
+NO_COOKIE = bytes(16)  # in place of mac2
 JITTER = 334  # ms, whitepaper section 6.1
 
 TunnelEvent = namedtuple("TunnelEvent", ("kind", "peer", "addr"))
@@ -45,8 +46,11 @@ class _Budget:
         self._at = now
         return self._level == self._rate * 1000
 
+    def is_empty(self, now):
+        return not self.is_full(now) and self._level < 1000
+
     def take(self, now):
-        if not self.is_full(now) and self._level < 1000:
+        if self.is_empty(now):
             return False
         self._level -= 1000
         return True
@@ -74,6 +78,7 @@ class Tunnel:
         self._checkers = {n: CookieChecker(s, crypto, self.public_key) for n, s in self.suites.items()}
         self._budgets = {n: _Budget(rate, now) for n, rate in BUDGETS.items()}
         self._per_address = {}
+        self._per_stranger = {}
         self._peers = {}  # public key -> Peer
         self._by_endpoint = {}  # address -> Peer
         self._calling = {}  # our index -> Peer, for initiations under way
@@ -234,10 +239,12 @@ class Tunnel:
 
     def _admit(self, suite, data, addr, now):
         """Passes an initiation or response that we have time for; else sends a cookie and raises Rejected."""
-        checker = self._checkers[suite.name]
+        checker, budget = self._checkers[suite.name], self._budgets[suite.name]
+        if budget.is_empty(now) and data[messages.MAC2 :] == NO_COOKIE and not self._budget_of_stranger(addr, now).take(now):
+            raise Rejected("under-load")
         if not checker.is_for_us(data):
             raise Rejected("bad-mac")
-        if self._budgets[suite.name].take(now):
+        if budget.take(now):
             return
         if not checker.proves_address(data, addr, now):
             self.transmit(checker.reply(data, addr, now), addr)
@@ -254,6 +261,15 @@ class Tunnel:
                 self._per_address = used if len(used) < ADDRESSES_MAX else {}
             self._per_address[network] = _Budget(PER_ADDRESS, now)
         return self._per_address[network]
+
+    def _budget_of_stranger(self, addr, now):
+        """What an address may still make us compute that shows no cookie. One that is forged is another each time."""
+        budget = self._per_stranger.get(addr[0])
+        if budget is None:
+            if len(self._per_stranger) >= ADDRESSES_MAX:
+                self._per_stranger = {}
+            budget = self._per_stranger[addr[0]] = _Budget(PER_ADDRESS, now)
+        return budget
 
     def _resync(self, word, addr, now):
         """A peer at a known address uses a session that we don't have: we were restarted, so we call it."""

@@ -13,6 +13,7 @@ import sys
 from . import libc
 
 HEAP_STEP = 16_384  # bytes after which the child collects: the less of the heap it touches, the less is copied for it
+READY = b"!"
 _NO_WAIT = 1  # WNOHANG
 
 _pids = []  # of children that may have ended and were not waited for
@@ -33,6 +34,8 @@ class Child:
         if pid == -1:
             libc.close(ours)
             raise OSError(os.errno())
+        # Wait until it has let go of our devices and sockets, a millisecond: else they stay in use when we close them.
+        libc.recv(ours, bytearray(1), 1, 0)
         self._fd = ours
         _pids.append(pid)
 
@@ -67,6 +70,7 @@ def _do(work, line, seconds, keep):
         for name in os.listdir("/proc/self/fd"):
             if int(name) > 2 and int(name) not in (line, keep):
                 libc.close(int(name))
+        libc.send(line, READY, 1, libc.MSG_NOSIGNAL)
         work(line)
     except Exception as error:
         sys.print_exception(error, sys.stderr)
