@@ -240,7 +240,8 @@ class Tunnel:
     def _admit(self, suite, data, addr, now):
         """Passes an initiation or response that we have time for; else sends a cookie and raises Rejected."""
         checker, budget = self._checkers[suite.name], self._budgets[suite.name]
-        if budget.is_empty(now) and data[messages.MAC2 :] == NO_COOKIE and not self._budget_of_stranger(addr, now).take(now):
+        has_cookie = data[messages.MAC2 :] != NO_COOKIE
+        if budget.is_empty(now) and not has_cookie and not self._budget_of_stranger(addr, now).take(now):
             raise Rejected("under-load")
         if not checker.is_for_us(data):
             raise Rejected("bad-mac")
