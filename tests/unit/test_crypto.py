@@ -170,6 +170,57 @@ def test_hmac_sha256_with_keys_of_any_length():
         assert crypto.hmac_sha256(key, data) == h(expected)
 
 
+# --- HMAC-SHA1 (RFC 2202 section 3), MD5 (RFC 1321 appendix A.5)
+
+
+def test_hmac_sha1_with_keys_of_any_length():
+    cases = (
+        (b"\x0b" * 20, b"Hi There", "b617318655057264e28bc0b6fb378c8ef146be00"),
+        (b"Jefe", b"what do ya want for nothing?", "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"),
+        (b"\xaa" * 20, b"\xdd" * 50, "125d7342b9ac11cd91a39af48aa17b4f63f175d3"),
+        (bytes(range(1, 26)), b"\xcd" * 50, "4c9007f4026250c6bc8414f9bf50c86c2d7235da"),
+        (b"\x0c" * 20, b"Test With Truncation", "4c1a03424b55e07fe7f27be1d58bb9324a9a5a04"),
+        (
+            b"\xaa" * 80,
+            b"Test Using Larger Than Block-Size Key - Hash Key First",
+            "aa4ae5e15272d00e95705637ce8a3b55ed402112",
+        ),
+        (
+            b"\xaa" * 80,
+            b"Test Using Larger Than Block-Size Key and Larger Than One Block-Size Data",
+            "e8e99d0f45237d786d6bbaa7965c7808bbff1a91",
+        ),
+    )
+    for key, data, expected in cases:
+        assert crypto.hmac_sha1(key, data) == h(expected)
+
+
+def test_md5():
+    cases = (
+        (b"", "d41d8cd98f00b204e9800998ecf8427e"),
+        (b"a", "0cc175b9c0f1b6a831c399e269772661"),
+        (b"abc", "900150983cd24fb0d6963f7d28e17f72"),
+        (b"message digest", "f96b697d7cb7938d525a2f31aaf161d0"),
+        (b"abcdefghijklmnopqrstuvwxyz", "c3fcd3d76192e4007dfb496cca67e13b"),
+        (
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
+            "d174ab98d277d9f5a5611c2c9f419d9f",
+        ),
+        (b"1234567890" * 8, "57edf4a22be3c955ac49da2e2107b67a"),
+    )
+    for data, expected in cases:
+        assert crypto.md5(data) == h(expected)
+
+
+def test_hmac_sha1_and_md5_of_every_length_around_two_blocks():
+    """The expected value is from CPython's hashlib, which is OpenSSL's."""
+    digests = b""
+    for length in range(131):
+        data = bytes([i * 7 & 255 for i in range(length)])
+        digests += crypto.md5(data) + crypto.hmac_sha1(data[: length // 2], data)
+    assert crypto.sha256(digests) == h("f146a7e7f0bb8a3dec2fef0a557454f3659bb85dc07c5cc554b28077b399ed62")
+
+
 # --- BLAKE2s, RFC 7693
 
 

@@ -42,6 +42,15 @@ def hmac_sha256(key, data):
     return hmac.digest(key, data, "sha256")
 
 
+def hmac_sha1(key, data):
+    """20 bytes; as `md5`, only to log in at TURN servers (RFC 8489 section 9.2)."""
+    return hmac.digest(key, data, "sha1")
+
+
+def md5(data):
+    return hashlib.md5(data, usedforsecurity=False).digest()
+
+
 def blake2s(data, key=b"", size=32):
     """RFC 7693."""
     return hashlib.blake2s(data, key=key, digest_size=size).digest()

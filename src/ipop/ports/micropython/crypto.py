@@ -1,4 +1,4 @@
-"""Cryptography on MicroPython: libsodium over ffi, and BLAKE2s in Python (libsodium has only BLAKE2b).
+"""Cryptography on MicroPython: libsodium over ffi, and in Python what it lacks: BLAKE2s, MD5, SHA-1.
 
 ffi checks neither the number nor the size of the arguments, so every signature is in this file.
 The same names as in ports/cpython/crypto.py, where they are described.
@@ -10,8 +10,9 @@ import ffi
 import uctypes
 
 from .blake2s import blake2s
+from .old_hashes import hmac_sha1, md5
 
-__all__ = ("blake2s",)
+__all__ = ("blake2s", "hmac_sha1", "md5")
 
 
 def _libsodium():
