@@ -100,9 +100,8 @@ def test_the_others_come_out_the_same_but_for_their_padding():
 
 
 def test_integrity_by_sha256():
-    """RFC 8489 appendix B.1: the key is SHA-256's too, and the user's name is hashed (an attribute that we don't know).
-
-    The integrity is the corrected one of the errata."""
+    """The message of RFC 8489 appendix B.1, with the integrity that other implementations compute for it: the key is
+    SHA-256's too, and the user's name is hashed, in an attribute that we don't know."""
     data = h("""
         000100902112a442 78ad3433c6ad72c029da412e
         001e0020 4a3cf38fef6992bda952c6780417da0f24819415569e60b205c46e41407f1704
