@@ -37,8 +37,10 @@ class Requests:
         self._open = {}  # transaction -> _Request
         self._transmits = deque((), TRANSMIT_MAX)
 
-    def __len__(self):
-        return len(self._open)
+    @property
+    def room(self):
+        """How many datagrams more may wait."""
+        return TRANSMIT_MAX - len(self._transmits)
 
     def begin(self, method, attributes, addr, then, now, seal=None, sources=None, waits=PATIENT):
         """Ask `addr`; `then(answer, source, now)` is called with its Message, or with None when none came in time.
