@@ -37,7 +37,7 @@ class Router:
         self.lifetime = LIFETIME
         self.result, self.result_lifetime = 0, 0
         self.is_up = True
-        self.mappings = {}  # internal port -> (nonce, external port)
+        self.mappings = {1: (b"", 51820)}  # internal port -> (nonce, external port); somebody has ours already
 
     def restart(self, now):
         self.mappings = {}
@@ -62,7 +62,7 @@ class Router:
 
     def _pcp(self, data, now):
         assert len(data) == 60 and data[:4] == b"\2\1\0\0" and data[8:24] == IPV4 + bytes((192, 168, 1, 2))
-        assert data[36:40] == b"\x11\0\0\0" and data[44:56] == IPV4
+        assert data[36:40] == b"\x11\0\0\0" and data[44:60] == IPV4 + bytes(4)
         nonce = data[24:36]
         port, wanted = struct.unpack_from(">HH", data, 40)
         result, lifetime = self.result, self.result_lifetime
@@ -89,7 +89,8 @@ class Router:
 
     def _map(self, port, wanted, nonce, lifetime):
         if lifetime:
-            self.mappings.setdefault(port, (nonce, wanted or 40_000 + len(self.mappings)))
+            taken = [external for _, external in self.mappings.values()]
+            self.mappings.setdefault(port, (nonce, 40_000 if wanted in taken else wanted))
         else:
             self.mappings.pop(port, None)
 
@@ -223,9 +224,7 @@ def test_a_router_that_restarted_is_asked_at_once_and_gives_the_same_port():
     """Else the mapping would be gone until its renewal, an hour later."""
 
     def story(router):
-        story = Story(router).run(0)
-        router.mappings[1] = (b"", 40_001)
-        story.run(600_000)
+        story = Story(router).run(600_000)
         router.restart(story.now)
         story.run(3_000).announce().run(0)
         assert router.mappings[51820][1] == 40_000
@@ -413,7 +412,7 @@ def test_who_goes_gives_the_mapping_back():
         story = Story(router).run(0)
         story.mapper.close(story.now)
         story.exchange()
-        assert router.mappings == {} and story.mapper.external is None
+        assert 51820 not in router.mappings and story.mapper.external is None
         assert story.mapper.poll_timeout() is None
 
     in_both_protocols(story)
@@ -528,10 +527,10 @@ def test_noise_from_the_router_harms_nobody():
 
 def test_what_is_sent_is_the_rfcs_to_the_byte():
     nonce = bytes(range(12))
-    request = pcp.map_request(OWN, nonce, 51820, (OUTSIDE, 40_000), 7_200)
+    request = pcp.map_request(OWN, nonce, 51820, 40_000, 7_200)
     assert request == (
         b"\x02\x01\x00\x00\x00\x00\x1c\x20" + bytes(10) + b"\xff\xff\xc0\xa8\x01\x02"
-        + nonce + b"\x11\x00\x00\x00\xca\x6c\x9c\x40" + bytes(10) + b"\xff\xff\xcb\x00\x71\x07"
+        + nonce + b"\x11\x00\x00\x00\xca\x6c\x9c\x40" + bytes(10) + b"\xff\xff\x00\x00\x00\x00"
     )
     assert pcp.address_request() == b"\0\0"
-    assert pcp.natpmp_map_request(51820, None, 7_200) == b"\0\1\0\0\xca\x6c\0\0\0\0\x1c\x20"
+    assert pcp.natpmp_map_request(51820, 0, 7_200) == b"\0\1\0\0\xca\x6c\0\0\0\0\x1c\x20"

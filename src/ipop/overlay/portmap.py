@@ -2,7 +2,7 @@
 
 First it is asked by PCP (RFC 6887). A router that knows only NAT-PMP (RFC 6886) answers in that version, and is asked
 so from then on. Any outside port will do, so the option PREFER_FAILURE has no place here; but the one that we had
-before is always suggested, so that a router which has forgotten us gives it back.
+before (at first: the same as inside) is always suggested, so that a router which has forgotten us gives it back.
 
 - Requests are repeated as the RFCs say: PCP's after 3 s, then at gaps that double up to 17 minutes; NAT-PMP's nine
   times from 250 ms on, then PCP is tried again, at that largest gap.
@@ -102,7 +102,7 @@ class PortMapper:
         self._is_awaiting = False
         self._is_sure = False  # that it remembers the mapping
         self._expires_at = 0
-        self._wanted = None  # the outside address to suggest
+        self._wanted = self._port  # the outside port to suggest
         self._epoch = None  # (s, when it was so)
         self._parts = {}  # of NAT-PMP's answer, which comes in two
 
@@ -155,7 +155,7 @@ class PortMapper:
         """Give the mapping back: what that takes is to be sent, and nothing comes after it."""
         self._outbox = []
         if self._sent_at is not None:
-            self._say(None, 0)
+            self._say(0, 0)
         self._forget()
 
     def poll_transmit(self):
@@ -210,13 +210,13 @@ class PortMapper:
             self._gap = first if self._gap is None else min(2 * self._gap, GAP_MAX)
             self._ask_at = now + self._between(self._gap * 9 // 10, self._gap * 11 // 10)
 
-    def _say(self, external, lifetime):
+    def _say(self, external_port, lifetime):
         if self.protocol == PCP:
-            self._send(pcp.map_request(self._own_ip, self._nonce, self._port, external, lifetime))
+            self._send(pcp.map_request(self._own_ip, self._nonce, self._port, external_port, lifetime))
         else:
             if lifetime:
                 self._send(pcp.address_request())
-            self._send(pcp.natpmp_map_request(self._port, external, lifetime))
+            self._send(pcp.natpmp_map_request(self._port, external_port, lifetime))
 
     def _send(self, datagram):
         self._outbox.append((datagram, self._gateway))
@@ -310,7 +310,7 @@ class PortMapper:
         elif external[1] == 0 or external[0] is None or not address.is_elsewhere(external[0]):
             self._refuse(_NO_ADDRESS, REFUSED_MIN, now)
         else:
-            self.external = self._wanted = external
+            self.external, self._wanted = external, external[1]
             self.state = MAPPED
             self._is_sure, self._is_awaiting = True, False
             self._epoch = (response.epoch, now)

@@ -29,14 +29,13 @@ _PCP_MAX = 1100  # RFC 6887 section 7
 # What a router says; times in seconds. NAT-PMP knows neither nonces nor how long an error lasts.
 Response = namedtuple("Response", ("version", "opcode", "result", "epoch", "lifetime"))
 Mapping = namedtuple("Mapping", ("nonce", "internal_port", "external_ip", "external_port"))
-_NO_ADDRESS = "0.0.0.0"
+_ANY = address.MAPPED + bytes(4)
 
 
-def map_request(own_ip, nonce, internal_port, external, lifetime):
-    """PCP: map our UDP port, to `external` (ip, port) if that can be; with a lifetime (s) of 0: no more."""
-    ip, port = external or (_NO_ADDRESS, 0)
-    head = struct.pack(">BBHI", PCP_VERSION, MAP, 0, lifetime) + _mapped(own_ip)
-    return head + nonce + struct.pack(">BBHHH", _UDP, 0, 0, internal_port, port) + _mapped(ip)
+def map_request(own_ip, nonce, internal_port, external_port, lifetime):
+    """PCP: map our UDP port, to this port of any address outside if that can be; a lifetime (s) of 0: no more."""
+    head = struct.pack(">BBHI", PCP_VERSION, MAP, 0, lifetime) + address.MAPPED + address.pack(own_ip)
+    return head + nonce + struct.pack(">BBHHH", _UDP, 0, 0, internal_port, external_port) + _ANY
 
 
 def address_request():
@@ -44,10 +43,9 @@ def address_request():
     return bytes((NATPMP_VERSION, ASK_ADDRESS))
 
 
-def natpmp_map_request(internal_port, external, lifetime):
+def natpmp_map_request(internal_port, external_port, lifetime):
     """NAT-PMP: as `map_request`."""
-    port = external[1] if external else 0
-    return struct.pack(">BBHHHI", NATPMP_VERSION, MAP_UDP, 0, internal_port, port, lifetime)
+    return struct.pack(">BBHHHI", NATPMP_VERSION, MAP_UDP, 0, internal_port, external_port, lifetime)
 
 
 def parse(data):
@@ -90,10 +88,6 @@ def parse_natpmp_mapping(data):
     if len(data) < 16:
         raise Rejected("bad-port-mapping")
     return struct.unpack_from(">HH", data, 8)
-
-
-def _mapped(ip):
-    return address.MAPPED + address.pack(ip)
 
 
 def _text(packed):
