@@ -44,6 +44,7 @@ SECTIONS = {
         Option("private_key_file", FILE, "/etc/ipop/private.key", "This node's key, made by 'ipop keygen'"),
         Option("state_dir", FOLDER, "/etc/ipop", "Where the little is kept that must survive a restart"),
         Option("control", SOCKET, "/var/run/ipop.sock", "The socket on which the daemon answers 'ipop'"),
+        Option("relay", choice("auto", "1", "0"), "auto", "Whether it forwards for members who can't meet directly"),
         Option("log_level", choice("error", "warning", "info", "debug"), "info", "How much is logged"),
     ),
     # another node; the section's name is the peer's

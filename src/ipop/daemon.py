@@ -21,7 +21,6 @@ from .server import ControlServer
 from .static import StaticPeers
 from .values import key_text
 from .wg.timestamps import Timestamps
-from .wire import address
 from .words import did_you_mean, quoted, why
 
 USAGE = """usage: ipopd [--config FILE] [--check] [--verbose]
@@ -195,7 +194,7 @@ class Daemon:
 
     def _needs_restart(self, new):
         """What of a new configuration can only be had by a restart, as a sentence, or None."""
-        options = ("device", "bridge", "control", "state_dir", "private_key", "groups")
+        options = ("device", "bridge", "relay", "control", "state_dir", "private_key", "groups")
         changed = [name for name in options if getattr(self._opened, name) != getattr(new, name)]
         return "restart ipopd to change: " + ", ".join(changed) if changed else None
 
@@ -263,7 +262,7 @@ class Daemon:
 
     def _ping(self, now, peer, timeout):
         node, found = self._find_peer(peer, now)
-        answer = _Ping(found["name"], now + timeout)
+        answer = _Ping(node, found["name"], now + timeout)
         refusal = node.ping(found["public_key"], answer, now)
         if refusal is not None:
             raise Refusal(refusal, _WHY_NO_PING[refusal] % found["name"])
@@ -302,7 +301,8 @@ class Daemon:
 class _Ping:
     """A question of somebody at the control socket, until it is answered or its time is up."""
 
-    def __init__(self, name, until):
+    def __init__(self, node, name, until):
+        self._node = node
         self.deferred = Deferred()
         self.until = until
         self.wake_at = None
@@ -311,7 +311,7 @@ class _Ping:
 
     def answered(self, event):
         rtt = (clock.microseconds() - self._asked_at) / 1000
-        self.deferred.resolve({"peer": self._name, "endpoint": address.text(event.addr), "rtt_ms": rtt})
+        self.deferred.resolve({"peer": self._name, "endpoint": self._node.way(event.addr), "rtt_ms": rtt})
 
     def handle_timeout(self, now):
         self.deferred.refuse("timeout", "%s does not answer: is it running, and is its endpoint right?" % self._name)
@@ -348,7 +348,7 @@ def _shown(peer):
         "public_key": key_text(peer["public_key"]),
         "suite": peer["suite"],
         "state": peer["state"],
-        "endpoint": address.text(peer["endpoint"]),
+        "endpoint": peer["way"],
         "rtt_ms": peer["rtt_ms"],
         "last_heard_s": _seconds(peer["heard_ms"]),
         "last_handshake_s": _seconds(peer["handshake_ms"]),

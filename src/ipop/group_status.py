@@ -3,7 +3,6 @@
 from .group import charter, identity
 from .group.join import WELCOME
 from .ports import crypto
-from .wire import address
 
 
 def member_of(membership, now):
@@ -85,7 +84,7 @@ def _member(known, member, label, peer):
         "role": member.role,
         "address": host(known.charter, member),
         "state": "this router" if is_this else states.get(peer["state"], "away") if peer else "away",
-        "endpoint": address.text(peer["endpoint"]) if peer else None,
+        "endpoint": peer["way"] if peer else None,
         "release": place.release if place else None,
     }
 

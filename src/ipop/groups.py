@@ -118,6 +118,7 @@ class Groups:
                 self._poller,
                 self._set_problem,
                 dict(endpoints),
+                self._options.relay,
             )
         except (Rejected, ValueError) as error:
             raise UserError("%s makes no sense (%s) and stays as it is" % (self._shelf.path(name), error))

@@ -7,6 +7,7 @@ from .network import Network
 from .node import ANSWERED, NEWS, Node, PeerConfig
 from .ports import Broker, Connected, Disconnected, Message, Tap, clock, crypto, interfaces, memory
 from .signal import url
+from .wire import address
 
 LOOK_AT_ADDRESSES = 10_000  # ms
 SAVE_AGAIN = 10_000  # ms after a write that failed
@@ -88,15 +89,17 @@ class Membership:
     """`name` is what the group is called on this router, `kept` as for Group; `shelf` keeps what changes.
 
     `tap` is (device, bridge or None); `slot` tells the nodes of one daemon apart; `endpoints` are where members were
-    last reached, {WireGuard key: address}. Raises UserError, Rejected or ValueError, with nothing left open."""
+    last reached, {WireGuard key: address}; `relay` is the configuration's word on forwarding for others. Raises
+    UserError, Rejected or ValueError, with nothing left open."""
 
-    def __init__(self, name, identity, kept, shelf, tap, slot, timestamps, udp, poller, set_problem, endpoints):
+    def __init__(self, name, identity, kept, shelf, tap, slot, timestamps, udp, poller, set_problem, endpoints, relay):
         now = clock.monotonic()
         self.name = name
         self.slot = slot
         self._shelf = shelf
         self._udp = udp
         self._set_problem = set_problem
+        self._relay = relay
         self.node = None
 
         def stamp():
@@ -192,6 +195,8 @@ class Membership:
             event.token.answered(event)
         elif event.kind == NEWS:
             self.group.handle_news(now, clock.wall())
+        else:  # somebody is connected, gone, reached another way, or sees us elsewhere
+            self._say_where(now)
 
     def _on_message(self, topic, payload, now):
         self.group.handle_message(topic, payload, now, clock.wall())
@@ -205,8 +210,8 @@ class Membership:
         peers = self.group.peers()
         configs = [PeerConfig(name, key, None, None, "sha256", [], KEEPALIVE) for name, key in peers]
         self.network.configure(configs, now)
-        for key, addresses in self.group.candidates():
-            self.node.set_candidates(key, addresses, now)
+        for key, addresses, relays in self.group.candidates():
+            self.node.set_candidates(key, addresses, now, relays)
 
     def _look_at_addresses(self, now):
         ours = (self.network.tap.name, self.network.tap.bridge)
@@ -217,7 +222,17 @@ class Membership:
         if self._addresses not in (None, found):
             self._wire.reconnect()
         self._addresses = found
-        self.group.set_addresses([(ip, self._udp.port) for ip in found], now)
+        self._say_where(now)
+
+    def _say_where(self, now):
+        """Let the others know the ways to us: our own addresses, what they see of us, and members who forward."""
+        own = [(ip, self._udp.port) for ip in self._addresses or ()]
+        seen = [addr for addr in self.node.seen_at() if addr not in own]
+        is_reachable = any(not address.is_private(ip) for ip, _ in own)
+        relay = self.node.relay
+        relay.is_willing = self._relay == "1" or (self._relay == "auto" and is_reachable)
+        relays = [] if relay.is_willing else self.node.choose_relays(self.group.relays())
+        self.group.set_place(own + seen, now, relay.is_willing, relays)
 
 
 _SAYINGS = {

@@ -5,7 +5,6 @@ from .errors import UserError
 from .node import CONNECTED, MOVED, UNREACHABLE
 from .ports import clock, crypto
 from .wg.messages import TRANSPORT_MAX
-from .wire import address
 from .wire.batch import Batch
 
 SLOTS = 32  # packets of one kind in one turn of the loop
@@ -22,7 +21,7 @@ def new_batch():
 class Network:
     """`udp` is the daemon's sockets, which may be exchanged at any time.
 
-    `set_problem(topic, text)` shows what is wrong; NodeEvents that are no mere news go to `on_event(event, now)`."""
+    `set_problem(topic, text)` shows what is wrong; the node's events go to `on_event(event, now)`."""
 
     def __init__(self, node, tap, udp, poller, set_problem, on_event):
         self.node = node
@@ -65,9 +64,8 @@ class Network:
         event = self.node.poll_event()
         while event is not None:
             if event.kind in _SAYINGS:
-                log.info(_SAYINGS[event.kind] % (event.name, address.text(event.addr)))
-            else:
-                self._on_event(event, now)
+                log.info(_SAYINGS[event.kind] % (event.name, self.node.way(event.addr)))
+            self._on_event(event, now)
             event = self.node.poll_event()
         self._send_queued()
 

@@ -17,16 +17,20 @@ from .lan.hosts import Host, Hosts, host_mac
 from .lan.switch import FLOOD, LAN, Switch
 from .overlay import gossip
 from .overlay.gossip import Gossip
-from .overlay.paths import NONCE, Paths
+from .overlay.paths import NONCE
+from .overlay.relay import PREFIX, Relay, is_relayed, through
+from .overlay.wayfinder import Search, Wayfinder
 from .wg import messages
 from .wg.peer import ELSEWHERE, LOST, SESSION, SILENT
 from .wg.tunnel import Tunnel
-from .wire import ethernet, ip, payload
+from .wire import address, ethernet, ip, payload
 from .wire.batch import Batch
 
 AGE_EVERY = 60_000  # ms between two clean-ups of the tables
 FRAMES_MAX = 64
 CANDIDATES_MAX = 8
+SEEN_MAX = 2
+RELAYS = 2  # that others are told to reach us through
 
 # endpoint: (ip, port) or None; preshared_key: 32 bytes or None; suite "sha256" or "blake2s" (a stock WireGuard peer);
 # allowed_ips: (packed address, prefix length) pairs, for a stock peer; keepalive in seconds, 0 is off
@@ -37,18 +41,20 @@ PeerConfig = namedtuple(
 # what the node tells the shell; `addr` is where the peer is, `token` that of the ping that was answered
 NodeEvent = namedtuple("NodeEvent", ("kind", "name", "addr", "token"))
 CONNECTED, UNREACHABLE, MOVED, ANSWERED = "connected", "unreachable", "moved", "answered"
+SEEN = "seen"  # a peer sees us elsewhere now
 NEWS = "news"  # something in the group's book has changed; it names nobody
 
 
 class _NodeLink:
     """The way to one of our own nodes: Ethernet frames."""
 
-    def __init__(self, config, peer):
+    def __init__(self, config, peer, finder):
         self.config = config
         self.peer = peer
         self.is_up = False  # as last told to the shell
         self.release = None  # what it runs, from its HELLO
-        self.rtt = None  # ms, smoothed
+        self.search = Search(finder, self)
+        self.seen_at = None  # where it sees us, as it says
 
     def wrap(self, mem, at, n):
         """Make the frame of `n` bytes at `at` what the tunnel carries: (start, length)."""
@@ -60,7 +66,6 @@ class _HostLink:
     """The way to a stock WireGuard peer: IP packets."""
 
     release = None
-    rtt = None
 
     def __init__(self, config, peer, host):
         self.config = config
@@ -106,11 +111,14 @@ class Node:
         )
         self._switch = Switch()
         self._hosts = Hosts(self.count)
-        self._paths = Paths(crypto)
+        self.relay = Relay()
+        self._finder = Wayfinder(crypto, self._deadlines, self.relay, self._ask)
         self._links = {}  # public key -> link
         self._node_links = []  # those that floods go to
         self._host_links = {}  # MAC -> link
         self._events = deque((), FRAMES_MAX)
+        self._now = now
+        self._relays = []  # the keys of those that were chosen last
         self._age_at = now + AGE_EVERY
         self._single = Batch(crypto.pointer, 1, messages.TRANSPORT_MAX + 1)
 
@@ -155,16 +163,38 @@ class Node:
             link.peer.move_to(addr)
             link.peer.initiate(now)
 
-    def set_candidates(self, public_key, addresses, now):
-        """All addresses where one of our own nodes may be, the best first: tried unless it is connected."""
+    def set_candidates(self, public_key, addresses, now, relays=()):
+        """All ways to one of our own nodes, the best first: proven and compared, and called unless it is connected.
+
+        An address is (ip, port); a relay is another node, by the first 8 bytes of its key."""
         link = self._links.get(public_key)
-        if link is None or link.peer.candidates == addresses:
+        ways = addresses[:CANDIDATES_MAX]
+        ways += [through(relay, public_key) for relay in relays if relay != self.public_key[:PREFIX]]
+        if link is None or not self._finder.set_candidates(link, ways, now):
             return
-        link.peer.candidates = addresses[:CANDIDATES_MAX]
-        if addresses and not link.peer.is_connected(now):
+        link.peer.candidates = ways
+        if ways and not link.peer.is_connected(now):
             if link.peer.endpoint is None:
-                link.peer.move_to(addresses[0])
+                link.peer.move_to(ways[0])
             link.peer.initiate(now)
+
+    def seen_at(self):
+        """Up to SEEN_MAX addresses at which those who are reached directly see us, what most of them say first."""
+        votes = {}
+        for link in self._node_links:
+            if link.seen_at is not None and link.is_up and not is_relayed(link.peer.endpoint):
+                votes[link.seen_at] = votes.get(link.seen_at, 0) + 1
+        return [addr for _, addr in sorted([(-n, addr) for addr, n in votes.items()])[:SEEN_MAX]]
+
+    def choose_relays(self, willing):
+        """Up to RELAYS of the nodes with these keys to be reached through: those to whom there is a direct way, the
+        quickest first. Who was chosen before stays until it is clearly slower or gone."""
+        known = [(self._links.get(key), key) for key in willing]
+        known = [(link, key) for link, key in known if link is not None and link.is_up]
+        known = [(link.search.rtt or 0, key) for link, key in known if not is_relayed(link.peer.endpoint)]
+        ranked = sorted([(rtt * (1 if key in self._relays else 1.5), key) for rtt, key in known])
+        self._relays = [key for _, key in ranked[:RELAYS]]
+        return self._relays
 
     def _must_start_over(self, old, new):
         return old.preshared_key != new.preshared_key or old.suite != new.suite
@@ -179,8 +209,9 @@ class Node:
             now,
         )
         if peer.is_ours:
-            link = _NodeLink(config, peer)
+            link = _NodeLink(config, peer, self._finder)
             self._node_links.append(link)
+            self.relay.add_link(link)
             if self._gossip is not None:
                 self._gossip.add_link(link)
         else:
@@ -204,9 +235,10 @@ class Node:
     def _remove(self, link):
         self._tunnel.remove_peer(link.peer)
         self._switch.forget_port(link)
-        self._paths.forget_peer(link.peer)
         del self._links[link.config.public_key]
         if link.peer.is_ours:
+            self._finder.forget(link)
+            self.relay.remove_link(link)
             self._node_links.remove(link)
             if self._gossip is not None:
                 self._gossip.remove_link(link)
@@ -264,9 +296,13 @@ class Node:
             peer.stage(mem[at : at + n], now)
             return 0
         size = session.seal(mem, batch.ptr, at, n)
-        batch.start[i] = at - messages.TRANSPORT_HEADER
-        batch.addr[i] = peer.endpoint
+        at -= messages.TRANSPORT_HEADER
         peer.sent(now, size)
+        if is_relayed(peer.endpoint):
+            self._tunnel.transmit(bytes(mem[at : at + size]), peer.endpoint, is_frame=True)
+            return 0
+        batch.start[i] = at
+        batch.addr[i] = peer.endpoint
         return size
 
     def _ask_hosts(self, mem, at, n, now):
@@ -343,6 +379,8 @@ class Node:
             at += payload.HEADER
             self._handle_control(link, mem[at - 3], bytes(mem[at : at + size]), addr, now)
             return 0
+        elif mem[at] == payload.RELAYED:
+            return self._handle_relayed(link, session, batch, i, at, length, now)
         else:
             raise Rejected("unknown-payload")
         if length:
@@ -358,6 +396,24 @@ class Node:
         at += payload.HEADER
         self._switch.handle_peer_frame(bytes(mem[at : at + 6]), bytes(mem[at + 6 : at + 12]), link, now)
         return n
+
+    def _handle_relayed(self, link, session, batch, i, at, n, now):
+        """What another node wants to be forwarded, or has forwarded for us: that is a datagram like others."""
+        n = payload.content_length(batch.mem, at, n)
+        if not session.is_open:
+            raise Rejected("not-compared")
+        if n <= PREFIX or is_relayed(batch.addr[i]):
+            raise Rejected("bad-payload")
+        kind = batch.mem[at + 1]
+        at += payload.HEADER
+        if kind == payload.TO:
+            datagram, addr = self.relay.forward(link, bytes(batch.mem[at : at + n]), now)
+            self._tunnel.transmit(datagram, addr, is_frame=True)
+            return 0
+        batch.start[i] = at + PREFIX
+        batch.length[i] = n - PREFIX
+        batch.addr[i] = through(link.peer.public_key, bytes(batch.mem[at : at + PREFIX]))
+        return self._open_datagram(batch, i, now)
 
     def _packet_from_host(self, link, mem, at, n, now):
         if ip.version(mem, at) not in (4, 6):
@@ -382,25 +438,33 @@ class Node:
         return payload.hello(self._release, b"" if self._gossip is None else self._gossip.comparison())
 
     def _handle_ping(self, link, content, addr, now):
-        if len(content) != NONCE:
+        if len(content) < NONCE:
             raise Rejected("bad-payload")
         # back to where it came from: that path is what is being asked about
-        link.peer.tell(payload.control(payload.PONG, content), now, wants_answer=False, addr=addr)
+        seen = b"" if is_relayed(addr) else address.text(addr).encode()
+        link.peer.tell(payload.control(payload.PONG, content[:NONCE] + seen), now, wants_answer=False, addr=addr)
 
     def _handle_pong(self, link, content, addr, now):
-        probe = self._paths.finish(link.peer, content, addr, now)
-        if probe is None:
+        answer = self._finder.handle_answer(link, content[:NONCE], addr, now)
+        if answer is None:
             raise Rejected("unexpected-pong")
-        rtt = now - probe.sent_at
-        link.peer.answer_time = rtt
-        link.rtt = rtt if link.rtt is None else (7 * link.rtt + rtt) / 8
-        if addr != link.peer.endpoint:
+        probe, is_moving = answer
+        if not is_relayed(addr):
+            self._note_where_we_are_seen(link, _address(content[NONCE:]))
+        if is_moving:
             link.peer.reach(addr, now)
+            if is_relayed(addr):
+                link.search.begin(now)  # for a way back
             if self._gossip is not None:
                 self._gossip.ask(link, now)
             self._tell(MOVED, link)
         if probe.token is not None:
             self._events.append(NodeEvent(ANSWERED, link.config.name, addr, probe.token))
+
+    def _note_where_we_are_seen(self, link, addr):
+        if link.seen_at != addr:
+            link.seen_at = addr
+            self._tell(SEEN, link)
 
     # --- paths
 
@@ -415,18 +479,14 @@ class Node:
             return "not-ours"
         if link.peer.endpoint is None:
             return "no-endpoint"
-        if not self._probe(link.peer, link.peer.endpoint, now, token):
-            return "busy"
-        return None
+        return None if self._finder.probe(link, link.peer.endpoint, now, token) else "busy"
 
-    def _probe(self, peer, addr, now, token=None):
-        nonce = self._paths.begin(peer, addr, now, token)
-        if nonce is not None:
-            peer.tell(payload.control(payload.PING, nonce), now, addr=addr)
-        return nonce is not None
+    def _ask(self, peer, addr, nonce, now, wants_answer):
+        peer.tell(payload.control(payload.PING, nonce), now, wants_answer, addr)
 
     def _drain(self, now):
         """What the tunnel had to tell."""
+        self._now = now
         event = self._tunnel.poll_event()
         while event is not None:
             _EVENTS[event.kind](self, event.peer, event.addr, now)
@@ -437,13 +497,15 @@ class Node:
             self._gossip.handle_session(peer.context, peer.current, now)
         if not peer.context.is_up:
             peer.context.is_up = True
+            if peer.is_ours:
+                peer.context.search.begin(now)
             self._tell(CONNECTED, peer.context)
 
     def _on_silent(self, peer, addr, now):
-        self._probe(peer, peer.endpoint, now)
+        self._finder.handle_silent(peer.context, now)
 
     def _on_elsewhere(self, peer, addr, now):
-        self._probe(peer, addr, now)
+        self._finder.handle_elsewhere(peer.context, addr, now)
 
     def _on_lost(self, peer, addr, now):
         peer.context.is_up = False
@@ -462,7 +524,7 @@ class Node:
         if now >= self._age_at:
             self._age_at = now + AGE_EVERY
             self._switch.age(now)
-            self._paths.expire(now)
+            self._finder.expire(now)
         self._drain(now)
 
     def poll_timeout(self):
@@ -472,7 +534,14 @@ class Node:
 
     def poll_transmit(self):
         """The next (datagram, address) of the queue, or None."""
-        return self._tunnel.poll_transmit()
+        item = self._tunnel.poll_transmit()
+        while item is not None and is_relayed(item[1]):
+            try:
+                return self.relay.wrap(item[0], item[1], self._now)
+            except Rejected as rejected:
+                self.count(rejected.reason)
+            item = self._tunnel.poll_transmit()
+        return item
 
     def poll_frame(self):
         """The next frame (bytes) for the LAN that was not in a batch, or None."""
@@ -489,8 +558,9 @@ class Node:
     # --- what can be seen from outside
 
     def endpoints(self):
-        """Where each peer was last reached: {public key: address}."""
-        return {key: link.peer.endpoint for key, link in self._links.items() if link.peer.endpoint is not None}
+        """Where each peer was last reached without a relay: {public key: address}."""
+        known = [(key, link.peer.endpoint) for key, link in self._links.items()]
+        return {key: addr for key, addr in known if addr is not None and not is_relayed(addr)}
 
     def status(self, now):
         """The node in figures."""
@@ -507,6 +577,13 @@ class Node:
             "dropped": dict(self.dropped),
         }
 
+    def way(self, addr):
+        """An address in words for people: "203.0.113.7:51820", "through den", or None for None."""
+        if addr is None or not is_relayed(addr):
+            return address.text(addr)
+        relay = self.relay.link_of(addr)
+        return "through " + (relay.config.name if relay is not None else "a relay")
+
     def peers(self, now):
         """Each peer in figures; times are ms ago."""
         return [self._peer_status(link, now) for link in self._links.values()]
@@ -519,7 +596,8 @@ class Node:
             "suite": peer.suite.name,
             "state": self._state(peer, now),
             "endpoint": peer.endpoint,
-            "rtt_ms": link.rtt,
+            "way": self.way(peer.endpoint),
+            "rtt_ms": link.search.rtt if peer.is_ours else None,
             "heard_ms": None if peer.heard_at is None else now - peer.heard_at,
             "handshake_ms": None if peer.handshake_at is None else now - peer.handshake_at,
             "bytes_in": peer.bytes_in,
@@ -533,6 +611,15 @@ class Node:
         if peer.endpoint is None:
             return "no-endpoint"
         return "connecting" if peer.is_calling else "idle"
+
+
+def _address(text):
+    """(ip, port) of "ip:port" as bytes, or None for what is no address at which others could reach us."""
+    try:
+        host, port = address.parse(bytes(text).decode())
+    except ValueError:
+        return None
+    return (host, port) if address.is_elsewhere(host) else None
 
 
 _CONTROLS = {

@@ -88,13 +88,32 @@ def test_no_room_to_join(lab, broker):
     assert console_of(cabin).ping(console_of(den).address).received
 
 
+def test_no_room_when_the_answer_comes(lab, broker):
+    """Whoever is let in is in as soon as there is room."""
+    den, cabin = new_home(lab, "den"), new_home_with_small_flash(lab, "cabin", nat=True)
+    create(den, "friends", broker.url)
+    line = invite(den)
+    den.daemon.stop()
+    assert "not in yet" in cabin.daemon.ipop("join", line, "--wait", 0, check=False).stderr
+    kept = cabin.flash.files()
+    cabin.flash.fill()
+    den.start_daemon()
+    wait_for(lambda: no_room(cabin), 10, "a word about it")
+    assert cabin.flash.files() == kept
+    cabin.flash.make_room()
+    wait_for(lambda: group_of(cabin)["state"] == "member", 25, "the cabin, in at last")
+    assert console_of(cabin).ping(console_of(den).address).received
+    assert not no_room(cabin)
+
+
 def test_no_room_for_another_name(lab, broker):
     """It is told, what was kept before stays whole, and the new name is kept as soon as there is room."""
     den = new_home_with_small_flash(lab, "den")
     create(den, "friends", broker.url)
     kept = den.flash.files()
     den.flash.fill()
-    den.daemon.ipop("rename", "den", "lighthouse", check=False)
+    done = den.daemon.ipop("rename", "den", "lighthouse", check=False)
+    assert done.returncode == 1 and NO_ROOM in done.stderr
     assert ["what changes in friends is not kept" in problem for problem in no_room(den)] == [True]
     assert den.flash.files() == kept
     den.flash.make_room()

@@ -191,7 +191,14 @@ class Member(Router):
             self.node.set_endpoint(key, addr, now)
 
     def _say_where(self):
-        self.group.set_addresses([] if self.address is None else [self.address], self._agenda.now)
+        """As ipopd does: an address of its own, or what others see and through whom it is reached."""
+        node, now = self.node, self._agenda.now
+        if self.address is not None:
+            node.relay.is_willing = True
+            self.group.set_place([self.address], now, True)
+        else:
+            addresses = [(self.host.address, PORT)] + node.seen_at()
+            self.group.set_place(addresses, now, False, node.choose_relays(self.group.relays()))
 
     # --- the broker
 
@@ -263,6 +270,8 @@ class Member(Router):
     def _take_news(self):
         has_news = False
         event = self.node.poll_event()
+        if event is not None:
+            self._say_where()
         while event is not None:
             has_news = has_news or event.kind == NEWS
             self.events.append(event)
@@ -293,9 +302,9 @@ class Member(Router):
             )
         if group.places.digest() != self._places_seen:
             self._places_seen = group.places.digest()
-            for key, addresses in group.candidates():
+            for key, addresses, relays in group.candidates():
                 if key != self.public_key:
-                    node.set_candidates(key, addresses, now)
+                    node.set_candidates(key, addresses, now, relays)
 
     def _talk(self, machine):
         change = machine.poll_subscribe()

@@ -151,7 +151,7 @@ def test_it_can_not_come_back_with_anything_that_it_kept():
     cabin.start()
     turn_hostile(sim, cabin)
     cabin.group._news.extend(forged)
-    cabin.group.set_addresses([("198.18.0.99", 1)], sim.now)
+    cabin.group.set_place([("198.18.0.99", 1)], sim.now)
     for data in forged:
         cabin.node.gossip.tell_entries([data], sim.now)
     cabin._pump()

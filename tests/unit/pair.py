@@ -14,7 +14,7 @@ import struct
 from collections import namedtuple
 
 from ipop.lan.hosts import host_mac
-from ipop.node import Node, PeerConfig
+from ipop.node import SEEN, Node, PeerConfig
 from ipop.ports import crypto
 from ipop.wg.timestamps import Timestamps
 from ipop.wire import ip
@@ -252,7 +252,8 @@ class Net:
                 frame = node.poll_frame()
             event = node.poll_event()
             while event is not None:
-                side.events.append(event)
+                if event.kind != SEEN:  # which nobody is told
+                    side.events.append(event)
                 event = node.poll_event()
 
     def _send(self, side, data, to):

@@ -9,7 +9,7 @@ from ipop.group.identity import Identity
 from ipop.group.places import Places, sign
 from ipop.group.roster import Roster
 from ipop.group.secret import GroupSecret
-from ipop.overlay.gossip import ASK_AGAIN, COMPARISON, HANDLERS, PLACE_GAP, Gossip
+from ipop.overlay.gossip import ASK_AGAIN, COMPARISON, HANDLERS, PLACE_BURST, PLACE_GAP, Gossip
 from ipop.ports import crypto
 from ipop.wire import payload
 
@@ -283,16 +283,17 @@ def test_a_member_that_moves_all_the_time_keeps_nobody_busy():
         book.hear(source if i % 2 else far, payload.PLACE, places[i], 50 * i)
         book.run_timers(50 * i)
     assert book.places.get(CABIN.public).sequence == 100
-    assert near.peer.take(payload.PLACE) == [places[0], places[PLACE_GAP // 50]]
-    book.run_timers(2 * PLACE_GAP)
+    assert near.peer.take(payload.PLACE) == places[:PLACE_BURST]
+    book.run_timers(PLACE_BURST * PLACE_GAP)
     assert near.peer.take(payload.PLACE) == [places[-1]], "the newest comes through"
     far.peer.take()
-    book.run_timers(10 * PLACE_GAP)
+    later = 10 * PLACE_BURST * PLACE_GAP
+    book.run_timers(later)
     assert near.peer.take() == far.peer.take() == [] and book.deadlines.poll_timeout() is None
     data = book.place(DEN, 1)
-    for now in (10 * PLACE_GAP, 10 * PLACE_GAP + 1):
-        book.gossip.tell_place(DEN.public, now)
-    assert near.peer.take() == [data]
+    for _ in range(2 * PLACE_BURST):
+        book.gossip.tell_place(DEN.public, later)
+    assert near.peer.take() == PLACE_BURST * [data]
 
 
 def test_a_new_place_is_passed_on_once():

@@ -61,6 +61,11 @@ def founded():
 FOUNDED = founded()
 
 
+def addresses_of(router):
+    """{WireGuard key: addresses} of those who have said where they are."""
+    return {key: addresses for key, addresses, _ in router.group.candidates()}
+
+
 def shed_by(who):
     """The entry that lets the shed in."""
     roster = Roster(crypto, HOME.public)
@@ -155,12 +160,12 @@ def test_a_router_that_restarts_is_in_the_same_group():
     home = Router(HOME)
     _, line = home.group.issuer.invite(3, 3_600, True, NOON)
     home.do("rename", "den", "hut")
-    home.group.set_addresses([HERE], 0)
+    home.group.set_place([HERE], 0)
     home.group.places.add(sign_place(crypto, HOME.public, DEN.seed, 5, "0.1.0", [THERE]))
     again = Router(HOME, home.group.saved())
     assert again.group.roster.entries() == home.group.roster.entries()
     assert again.group.secret.offer == home.group.secret.offer and again.group.charter == home.group.charter
-    assert dict(again.group.candidates()) == {HOME.wg_public: [HERE], DEN.wg_public: [THERE]}
+    assert addresses_of(again) == {HOME.wg_public: [HERE], DEN.wg_public: [THERE]}
     assert again.group.issuer.topics() == home.group.issuer.topics() and len(line) > 100
     assert json.dumps(again.group.saved()["issuer"]) == json.dumps(home.group.saved()["issuer"])
 
@@ -168,7 +173,7 @@ def test_a_router_that_restarts_is_in_the_same_group():
 def test_the_revision_tells_when_there_is_something_to_keep():
     home = Router(HOME)
     seen = [home.group.revision]
-    home.group.set_addresses([HERE], 0)  # not for this: flash wears out
+    home.group.set_place([HERE], 0)  # not for this: flash wears out
     assert home.group.revision == seen[0]
     for act in (
         lambda: home.do("rename", "den", "hut"),
@@ -310,7 +315,7 @@ def test_a_plain_member_never_makes_a_secret():
 def test_the_same_addresses_are_told_once():
     home = Router(HOME)
     for addresses in ([HERE], [HERE], [THERE, HERE], [THERE, HERE]):
-        home.group.set_addresses(addresses, 0)
+        home.group.set_place(addresses, 0)
     assert len(home.gossip.places) == 2
     assert home.group.places.get(HOME.public).addresses == [THERE, HERE]
 
@@ -320,28 +325,28 @@ def test_a_router_that_gets_the_time_late_says_again_where_it_is():
     later = NOON + 30 * 86_400_000
     home.group.places.add(sign_place(crypto, HOME.public, HOME.seed, later, "0.1.0", [THERE]))  # from before
     for _ in range(3):
-        home.group.set_addresses([HERE], 0)
+        home.group.set_place([HERE], 0)
     assert len(home.gossip.places) == 1 and home.group.places.get(HOME.public).addresses == [THERE]
     home.clock.stamp = later
     for _ in range(3):
-        home.group.set_addresses([HERE], 0)
+        home.group.set_place([HERE], 0)
     assert len(home.gossip.places) == 2 and home.group.places.get(HOME.public).addresses == [HERE]
 
 
 def test_two_routers_with_one_key_do_not_shout_at_each_other():
     home = Router(HOME)
-    home.group.set_addresses([HERE], 0)
+    home.group.set_place([HERE], 0)
     for _ in range(100):
         twins = sign_place(crypto, HOME.public, HOME.seed, home.clock.next(), "0.1.0", [THERE])
         home.group.places.add(twins)
-        home.group.set_addresses([HERE], 0)
+        home.group.set_place([HERE], 0)
     assert len(home.gossip.places) == 1
 
 
 def test_a_router_that_knows_no_address_of_its_own_says_that_too():
     home = Router(HOME)
-    home.group.set_addresses([], 0)
-    assert len(home.gossip.places) == 1 and home.group.candidates() == [(HOME.wg_public, [])]
+    home.group.set_place([], 0)
+    assert len(home.gossip.places) == 1 and addresses_of(home) == {HOME.wg_public: []}
 
 
 def test_the_place_of_a_revoked_one_is_forgotten():
@@ -362,7 +367,7 @@ def carry(one, other):
 
 def meet(*routers):
     for router in routers:
-        router.group.set_addresses([HERE], router.now)
+        router.group.set_place([HERE], router.now)
         router.group.handle_connected(router.now)
         router.published()
 
@@ -372,11 +377,11 @@ def test_an_announcement_tells_where_and_what_is_new():
     meet(home, den)
     home.wait(10_000)
     home.published()
-    home.group.set_addresses([THERE], home.now)
+    home.group.set_place([THERE], home.now)
     home.do("rename", "cabin", "hut")
     home.wait(10_000)
     carry(home, den)
-    assert den.names() == ["home", "hut"] and dict(den.group.candidates())[HOME.wg_public] == [THERE]
+    assert den.names() == ["home", "hut"] and addresses_of(den)[HOME.wg_public] == [THERE]
     assert den.gossip.entries  # it tells those whom it can reach
 
 
@@ -433,4 +438,4 @@ def test_somebody_joins():
     welcome = joiner.welcome
     kept = {"group": HOME.public, "charter": welcome.charter, "entries": welcome.entries, "secret": welcome.secret}
     shed = Router(SHED, dict(kept, places=welcome.places))
-    assert shed.names() == ["cabin", "den", "home"] and shed.group.candidates() == [(HOME.wg_public, [HERE])]
+    assert shed.names() == ["cabin", "den", "home"] and addresses_of(shed) == {HOME.wg_public: [HERE]}

@@ -35,7 +35,7 @@ def test_what_is_said_is_what_is_heard():
         for release in ("", "0.1.0", "x" * 32):
             data = place(7, *addresses, release=release)
             heard = parse(crypto, GROUP, data)
-            assert heard == (DEN.public, 7, release, list(addresses), data)
+            assert heard == (DEN.public, 7, release, list(addresses), False, [], data)
 
 
 def test_of_too_many_addresses_the_best_are_told():
@@ -64,7 +64,7 @@ def test_an_address_that_can_not_be_anybodys_is_neither_told_nor_heard():
     data = place(7, *[(host, 1) for host in wrong], HOME)
     assert parse(crypto, GROUP, data).addresses == [HOME]
     data = written_by_another_program(b"127.0.0.1:1")
-    assert parse(crypto, GROUP, data) == (DEN.public, 7, "0.1.0", [HOME], data)
+    assert parse(crypto, GROUP, data) == (DEN.public, 7, "0.1.0", [HOME], False, [], data)
 
 
 def test_no_bit_of_it_can_be_changed():

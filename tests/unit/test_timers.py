@@ -504,4 +504,4 @@ def test_a_day_leaves_nothing_behind():
         tunnel = side.node._tunnel
         assert len(tunnel._sessions) == len(tunnel._calling) == 0
         assert len(side.node._deadlines._heap) < 150
-        assert len(side.node._paths._probes) < 10
+        assert len(side.node._finder._paths._probes) < 10

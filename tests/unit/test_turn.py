@@ -243,13 +243,23 @@ def test_errors_are_said_in_words():
         pair.wait(60 * MINUTE * (1 + 9 * (code == 599)))
 
 
-def test_a_server_without_room_is_left_in_peace_for_a_minute():
-    for code in (486, 508):
+def test_a_server_that_can_not_give_both_families_is_asked_for_one():
+    for code in (400, 440, 500, 508):
         server = Server()
         server.errors[stun.ALLOCATE] = [code]
         pair = Pair(server)
+        assert pair.client.state == ALLOCATED
+        assert pair.count(stun.ALLOCATE) == 2
+
+
+def test_a_server_without_room_is_left_in_peace_for_a_minute():
+    for codes in ([486], [508, 508]):
+        server = Server()
+        server.errors[stun.ALLOCATE] = codes
+        asked = len(codes)
+        pair = Pair(server)
         pair.wait(59_000)
-        assert pair.count(stun.ALLOCATE) == 1
+        assert pair.count(stun.ALLOCATE) == asked
         pair.wait(2_000)
         assert pair.client.state == ALLOCATED
         assert pair.client.why is None

@@ -66,7 +66,7 @@ class Group:
         self._issuer_topics = set()
         self._untold = []  # entries (bytes) of ours that nobody has been told yet
         self._news = deque((), NEWS_MAX)  # the last of those that not everybody may have heard of
-        self._addresses = []
+        self._ways = None  # what `set_place` was told last
         self._place = None
         self._placed_at = 0  # its sequence
         self._rotated_at = None
@@ -112,9 +112,14 @@ class Group:
         return [(labels[member.key], member.wg_key) for member in others] if self.is_member else []
 
     def candidates(self):
-        """[(WireGuard key, addresses)] of those who have said where they are."""
-        known = [(self.roster.member(place.member), place.addresses) for place in self.places.all()]
-        return [(member.wg_key, addresses) for member, addresses in known if member is not None]
+        """[(WireGuard key, addresses, relays)] of those who have said where they are."""
+        known = [(self.roster.member(place.member), place) for place in self.places.all()]
+        return [(member.wg_key, place.addresses, place.relays) for member, place in known if member is not None]
+
+    def relays(self):
+        """The WireGuard keys of the others who forward for members."""
+        known = [self.roster.member(place.member) for place in self.places.all() if place.is_relay]
+        return [member.wg_key for member in known if member is not None and member.key != self.identity.public]
 
     def saved(self):
         """What has to be kept, as `kept`."""
@@ -178,14 +183,16 @@ class Group:
         if self.roster.add(entry):
             self._untold.append(entry)
 
-    def set_addresses(self, addresses, now):
-        """Where this node can be reached: (ip, port), the best first."""
-        if addresses == self._addresses and self._place is not None and not self._is_outdone():
+    def set_place(self, addresses, now, is_relay=False, relays=()):
+        """Where this node can be reached: (ip, port), the best first; whether it forwards for others; through which
+        members it can be reached besides (their WireGuard keys, the best first)."""
+        ways = addresses, is_relay, relays
+        if ways == self._ways and self._place is not None and not self._is_outdone():
             return
-        self._addresses = addresses
+        self._ways = ways
         group_key, stamp = self.roster.group_key, self.next_stamp()
         self._placed_at = stamp
-        self._place = places.sign(self._crypto, group_key, self.identity.seed, stamp, self._release, addresses)
+        self._place = places.sign(self._crypto, group_key, self.identity.seed, stamp, self._release, *ways)
         self._hear(self.places.add, self._place)
         self._gossip.tell_place(self.identity.public, now)
         self._announce(now)

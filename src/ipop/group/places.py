@@ -1,8 +1,9 @@
 """Where members say they are. Each signs its own statement, so that anybody may carry it: a broker, another member.
 
     version 1 | member 32 | sequence 8 | release: length 1, text | addresses: number 1, each: length 1, "ip:port" |
-    signature 64
+    flags 1 (1: forwards for others) | relays: number 1, each 8 | signature 64
 
+Relays are members through which it can be reached, named by the first 8 bytes of their WireGuard keys, the best first.
 The signature (Ed25519, by the member) covers CONTEXT, the group's key and all that stands before it. The statement with
 the highest sequence counts; sequences are timestamps that never go back (wg/timestamps.py). Addresses at which no other
 host can be are passed over.
@@ -16,20 +17,26 @@ from ..wire import address
 
 VERSION = 1
 CONTEXT = b"ipop place 1"
-ADDRESSES_MAX = 16
+ADDRESSES_MAX, RELAYS_MAX = 16, 4
+RELAY = 8  # bytes of a key
 BUCKETS = 16
 _HEAD = ">B32sQ"
 _HEAD_SIZE = 41
 
-# `addresses` are (ip, port), the best first; `data` is the statement as it is carried
-Place = namedtuple("Place", ("member", "sequence", "release", "addresses", "data"))
+_FORWARDS = 1
+
+# `addresses` are (ip, port), the best first; `is_relay`: whether it forwards for others; `relays` are bytes; `data` is
+# the statement as it is carried
+Place = namedtuple("Place", ("member", "sequence", "release", "addresses", "is_relay", "relays", "data"))
 
 
-def sign(crypto, group, seed, sequence, release, addresses):
+def sign(crypto, group, seed, sequence, release, addresses, is_relay=False, relays=()):
     """A statement (bytes) by the member whose Ed25519 seed this is."""
     texts = [address.text(addr).encode() for addr in addresses if address.is_elsewhere(addr[0])][:ADDRESSES_MAX]
     body = struct.pack(_HEAD, VERSION, crypto.sign_public(seed), sequence)
     body += _string(release.encode()) + bytes([len(texts)]) + b"".join([_string(text) for text in texts])
+    relays = relays[:RELAYS_MAX]
+    body += bytes([_FORWARDS if is_relay else 0, len(relays)]) + b"".join([relay[:RELAY] for relay in relays])
     return body + crypto.sign(seed, CONTEXT + group + body)
 
 
@@ -51,7 +58,11 @@ def parse(crypto, group, data):
             text, at = _read_string(data, at)
             strings.append(text)
         addresses = [address.parse(text) for text in strings]
-        valid = version == VERSION and at == len(data) - 64 and n <= ADDRESSES_MAX
+        flags, m = data[at], data[at + 1]
+        at += 2
+        relays = [data[at + i * RELAY : at + (i + 1) * RELAY] for i in range(m)]
+        at += m * RELAY
+        valid = version == VERSION and at == len(data) - 64 and n <= ADDRESSES_MAX and m <= RELAYS_MAX
         valid = valid and all(address.is_ip(host) for host, _ in addresses)
     except (ValueError, IndexError):
         valid = False
@@ -59,7 +70,8 @@ def parse(crypto, group, data):
         raise Rejected("bad-place")
     if not crypto.verify(member, CONTEXT + group + data[:-64], data[-64:]):
         raise Rejected("bad-signature")
-    return Place(member, sequence, release, [addr for addr in addresses if address.is_elsewhere(addr[0])], data)
+    addresses = [addr for addr in addresses if address.is_elsewhere(addr[0])]
+    return Place(member, sequence, release, addresses, bool(flags & _FORWARDS), relays, data)
 
 
 def _read_string(data, at):

@@ -15,7 +15,7 @@ same digests, has compared; the tag is that of the digests which are answered. W
 a second.
 
 Who learns something new passes it on to all with whom it is connected. In a large group that is much for a little, and
-where a member is only that member can say: so of its places one in PLACE_GAP is passed on, the newest at that time.
+where a member is only that member can say: so of its places only so many are passed on, the newest at that time.
 """
 
 import struct
@@ -31,7 +31,7 @@ PART = 1_100  # bytes of entries in one message
 _ENTRIES_HEAD = 8
 ASKED = 3  # peers who are asked for what is missing
 SEEN_MAX = 64  # places listed in one message
-PLACE_GAP = 3_000  # ms between two places of one member that are passed on
+PLACE_GAP, PLACE_BURST = 3_000, 4  # ms between two places of one member that are passed on; so many at once
 
 
 class Gossip:
@@ -202,12 +202,14 @@ class Gossip:
 
 
 class _PlaceRelay:
-    """Calls `pass_on(member, source, now)` for what is new, but for one member once in PLACE_GAP."""
+    """Calls `pass_on(member, source, now)` for what is new, but for one member once in PLACE_GAP on average.
+
+    Who has just arrived learns one thing after another about where it is: so the first few go at once."""
 
     def __init__(self, deadlines, pass_on):
         self._deadlines = deadlines
         self._pass_on = pass_on
-        self._passed_on = {}  # member -> when
+        self._passed_on = {}  # member -> when, for the last few
         self._held = {}  # member -> the link that brought its newest place, which waits
         self.wake_at = None
 
@@ -216,12 +218,15 @@ class _PlaceRelay:
         self.handle_timeout(now)
 
     def handle_timeout(self, now):
-        self._passed_on = {member: when for member, when in self._passed_on.items() if now - when < PLACE_GAP}
-        for member in [member for member in self._held if member not in self._passed_on]:
-            self._passed_on[member] = now
+        since = now - PLACE_BURST * PLACE_GAP
+        recent = [(member, [when for when in times if when > since]) for member, times in self._passed_on.items()]
+        self._passed_on = {member: times for member, times in recent if times}
+        for member in [each for each in self._held if len(self._passed_on.get(each, ())) < PLACE_BURST]:
+            self._passed_on.setdefault(member, []).append(now)
             self._pass_on(member, self._held.pop(member), now)
         if self._held:
-            self._deadlines.wake(self, min([self._passed_on[member] for member in self._held]) + PLACE_GAP)
+            first = min([self._passed_on[member][0] for member in self._held])
+            self._deadlines.wake(self, first + PLACE_BURST * PLACE_GAP)
 
 
 class _Answer:

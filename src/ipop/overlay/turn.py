@@ -77,6 +77,7 @@ _WORDS = {
     500: "the TURN server has a fault of its own",
     NO_CAPACITY: "the TURN server has no room",
 }
+_PERHAPS_BOTH = (400, 440, 500, NO_CAPACITY)  # what may mean that both families are too much
 _NO_ANSWER = "the TURN server doesn't answer"
 _NO_SENSE = "the TURN server's answer makes no sense"
 
@@ -123,6 +124,7 @@ class TurnClient:
         self._integrity = stun.MESSAGE_INTEGRITY
         self._hmac = crypto.hmac_sha1
         self._has_cleared = False  # whether an earlier allocation was already given back
+        self._wants_both = True  # families; some servers can't, and refuse instead of giving one
         self._pause = RETRY_FIRST
         self._retry_at = None
         self._refresh_at = None
@@ -247,18 +249,21 @@ class TurnClient:
 
     def _allocate(self, now):
         self.state = ASKING
-        self._ask(
-            stun.ALLOCATE,
-            [(stun.REQUESTED_TRANSPORT, stun.UDP), (stun.ADDITIONAL_ADDRESS_FAMILY, stun.IPV6)],
-            self._allocated,
-            now,
-        )
+        attributes = [(stun.REQUESTED_TRANSPORT, stun.UDP)]
+        if self._wants_both:
+            attributes.append((stun.ADDITIONAL_ADDRESS_FAMILY, stun.IPV6))
+            attributes.append((stun.DRAFT_ADDITIONAL_ADDRESS_FAMILY, stun.IPV6))
+        self._ask(stun.ALLOCATE, attributes, self._allocated, now)
 
     def _allocated(self, answer, why, now):
         if why:
-            if _code(answer) == MISMATCH and not self._has_cleared:
+            code = _code(answer)
+            if code == MISMATCH and not self._has_cleared:
                 self._has_cleared = True
                 self._ask(stun.REFRESH, [(stun.LIFETIME, 0)], self._cleared, now)
+            elif code in _PERHAPS_BOTH and self._wants_both:
+                self._wants_both = False
+                self._allocate(now)
             else:
                 self._fail(answer, why, now)
             return
@@ -331,6 +336,7 @@ class TurnClient:
         self._requests.clear()
         self._buffer = b""
         self._has_cleared = False
+        self._wants_both = True
         self._retry_at = None
         self.state = IDLE
 

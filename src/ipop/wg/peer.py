@@ -138,6 +138,12 @@ class Peer:
             self.tunnel.transmit(datagram, self.endpoint, is_frame=True)
             self.sent(now, len(datagram))
 
+    def enclose(self, payload, now):
+        """A datagram with this (bytes) for the endpoint, where there is a session to send on: the caller sends it."""
+        datagram = self.session_to_send(now).seal_bytes(payload)
+        self.sent(now, len(datagram), wants_answer=False)
+        return datagram
+
     def tell(self, payload, now, wants_answer=True, addr=None):
         """The same for what is for the node itself, which needs no open session; to `addr` or else the endpoint."""
         session = self._session(now)
@@ -301,7 +307,8 @@ class Peer:
         """A transport message of `size` bytes from `addr` was opened with `session`; its plaintext has `n` bytes."""
         self.bytes_in += size
         self.heard_at = now
-        self._asked_since = None
+        if addr == self.endpoint or not self.is_ours:  # what comes another way says nothing about this one
+            self._asked_since = None
         if session is self.next and not session.is_confirmed:
             self._confirm(session, addr, now)
         elif self.is_lost:
@@ -343,6 +350,10 @@ class Peer:
         asked = self._asked_since
         is_answered = asked is None or now - asked < REKEY_TIMEOUT
         return is_answered and not self.is_lost and self.session_to_send(now) is not None
+
+    def is_silent(self, now):
+        """Whether something that wants an answer had none for longer than is usual."""
+        return self._asked_since is not None and now - self._asked_since >= SILENCE
 
     def set_keepalive(self, keepalive, now):
         """Send something at least every `keepalive` ms; 0 turns that off."""

@@ -52,6 +52,21 @@ def is_elsewhere(host):
     return not (is_nobodys(packed) or is_loopback or packed[:12] == MAPPED)
 
 
+def is_private(host):
+    """Whether this IP address is good only inside a home or a provider's network (RFC 1918, 6598, 3927, 4193, 4291)."""
+    packed = pack(host.split("%")[0])
+    if len(packed) == 16:
+        return packed[0] & 0xFE == 0xFC or packed[0] == 0xFE and packed[1] & 0xC0 == 0x80
+    first, second = packed[0], packed[1]
+    return (
+        first == 10
+        or (first == 172 and second & 0xF0 == 16)
+        or (first == 192 and second == 168)
+        or (first == 100 and second & 0xC0 == 64)
+        or (first == 169 and second == 254)
+    )
+
+
 def network(host):
     """What one subscriber holds: an IPv4 address, or the /64 of an IPv6 address (bytes)."""
     try:

@@ -3,25 +3,27 @@
     0x4_, 0x6_   an IP packet, as in stock WireGuard
     0x01         an Ethernet frame
     0x02         a piece of a packet that is too large for the path        (reserved)
-    0x03         a datagram relayed for another member                     (reserved)
+    0x03         a datagram relayed for another member                     (overlay/relay.py)
     0x04         a control message
 
 WireGuard pads to 16 bytes, so what is ours carries its length:
 
-    type 1 | kind 1 (control messages, else 0) | length 2, big-endian | content
+    type 1 | kind 1 (0 for frames) | length 2, big-endian | content
 """
 
 import struct
 
 from ..errors import Rejected
 
-FRAME, CONTROL = 0x01, 0x04
+FRAME, RELAYED, CONTROL = 0x01, 0x03, 0x04
 HEADER = 4
+
+TO, FROM = 1, 2  # kinds of relayed datagrams
 
 # kinds of control messages; those that a node doesn't know it ignores
 HELLO = 1  # the first of each session: version 1, capabilities 4, length of release 1, release (text), comparison
-PING = 2  # 8 bytes of the sender's choosing
-PONG = 3  # the same 8 bytes, back to where they came from
+PING = 2  # 8 bytes of the sender's choosing; later versions may add more, here and there
+PONG = 3  # the same 8 bytes, back to where they came from, then that address as text, "ip:port"
 COMPARE = 4  # overlay/gossip.py has these five
 ENTRIES = 5
 SEEN = 6
@@ -49,6 +51,10 @@ def content_length(mem, at, n):
 
 def control(kind, content):
     return struct.pack(">BBH", CONTROL, kind, len(content)) + content
+
+
+def relayed(kind, member, data):
+    return struct.pack(">BBH", RELAYED, kind, len(member) + len(data)) + member + data
 
 
 def hello(release, comparison=b""):

@@ -1,0 +1,115 @@
+"""Two homes find the best way to each other, whatever stands between them, and nobody notices when it changes."""
+
+from member import GroupSimulation
+from nat import ADDRESS_AND_PORT_DEPENDENT, ADDRESS_DEPENDENT, ENDPOINT_INDEPENDENT
+
+from ipop.overlay.relay import is_relayed, route
+
+SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
+
+KINDS = {
+    "public": None,
+    "full cone": {"filtering": ENDPOINT_INDEPENDENT},
+    "restricted cone": {"filtering": ADDRESS_DEPENDENT},
+    "port restricted": {},
+    "symmetric": {"mapping": ADDRESS_AND_PORT_DEPENDENT, "preserve_ports": False},
+}
+# whoever of a pair is of these kinds can't be told where the other one will come from
+APART = ({"symmetric"}, {"symmetric", "port restricted"})
+
+
+def homes(*kinds, relays=1):
+    """A group whose first members can be reached by all, and others behind NATs of these kinds; they have just met."""
+    sim = GroupSimulation()
+    helpers = sim.found(*["helper %d" % n for n in range(relays)])
+    others = []
+    for n, kind in enumerate(kinds):
+        options = KINDS[kind]
+        nat = None if options is None else sim.add_nat("nat %d" % n, **options)
+        other = sim.add_member("%s %d" % (kind, n), nat=nat)
+        other.join(helpers[0].invite())
+        others.append(other)
+    return sim, helpers, others
+
+
+def way(one, other):
+    """Where `one` sends what is for the other."""
+    return one.peer(other)["endpoint"]
+
+
+def is_direct(one, other):
+    return not is_relayed(way(one, other)) and not is_relayed(way(other, one))
+
+
+def test_every_pair_of_nats_connects_at_once_and_then_as_directly_as_it_can():
+    kinds = list(KINDS)
+    for i, kind in enumerate(kinds):
+        for other_kind in kinds[i:]:
+            sim, _, (a, b) = homes(kind, other_kind)
+            began = sim.now
+            while None in (a.node, b.node) or not sim.is_connected(a, b):
+                sim.simulate_time(50)
+                assert sim.now - began < 5 * SECOND, "%s and %s" % (kind, other_kind)
+            connected = sim.now - began
+            talk = sim.talk(a, b)
+            sim.simulate_time(30 * SECOND)
+            talk.stop()
+            sim.simulate_time(SECOND)
+            assert is_direct(a, b) == ({kind, other_kind} not in APART), "%s and %s" % (kind, other_kind)
+            assert talk.is_whole(), "%s and %s" % (kind, other_kind)
+            print("%s and %s: %d ms, %s" % (kind, other_kind, connected, "direct" if is_direct(a, b) else "relayed"))
+
+
+def test_a_relay_that_dies_is_replaced_within_three_seconds():
+    sim, helpers, (a, b) = homes("symmetric", "symmetric", relays=3)
+    sim.simulate_time(20 * SECOND)
+    talk = sim.talk(a, b)
+    sim.simulate_time(5 * SECOND)
+    used = route(way(a, b))[0]
+    (helper,) = [helper for helper in helpers if helper.public_key[:8] == used]
+    helper.kill()
+    killed = sim.now
+    sim.simulate_time(20 * SECOND)
+    assert talk.resumed_after(killed) < 3 * SECOND
+    print("another relay: %d ms" % talk.resumed_after(killed))
+
+
+def test_a_direct_way_that_is_cut_is_replaced_by_a_relay_and_taken_up_again():
+    sim = GroupSimulation()
+    den, a = sim.found("den", "cabin")
+    nat = sim.add_nat("nat")
+    b = sim.add_member("lodge", nat=nat)
+    b.join(den.invite())
+    sim.simulate_time(20 * SECOND)
+    assert is_direct(a, b)
+    there, back = sim.talk(a, b), sim.talk(b, a)
+    sim.internet.cut(a.host.interface, nat.outside)
+    cut = sim.now
+    sim.simulate_time(20 * SECOND)
+    for talk in (there, back):
+        assert talk.resumed_after(cut) < 3 * SECOND
+    assert not is_direct(a, b)
+    sim.internet.mend()
+    sim.simulate_time(2 * MINUTE)
+    assert is_direct(a, b)
+
+
+def test_two_homes_behind_one_nat_talk_inside_it():
+    sim = GroupSimulation()
+    (den,) = sim.found("den")
+    nat = sim.add_nat("nat")
+    a, b = [sim.add_member(name, nat=nat) for name in ("attic", "basement")]
+    for member in (a, b):
+        member.join(den.invite())
+    sim.simulate_time(20 * SECOND)
+    assert sim.is_connected(a, b) and is_direct(a, b)
+    assert way(a, b)[0].startswith("192.168.") and way(b, a)[0].startswith("192.168.")
+
+
+def test_a_relay_forwards_nothing_for_strangers_nor_to_them():
+    sim, (helper,), (a, b) = homes("symmetric", "symmetric")
+    sim.simulate_time(20 * SECOND)
+    assert sim.hears(a, b)
+    helper.node.relay.is_willing = False
+    assert not sim.hears(a, b)
+    assert helper.dropped["relay-unwilling"] > 0
