@@ -15,7 +15,11 @@
 
 A router's daemon puts its TAP into `br-group`, where the consoles are. All consoles are in 10.77.0.0/16,
 those of one home in a /24 of it. Every WAN side has the firewall of a real router: without it NATs behave
-like none in the world.
+like none in the world. Which NAT it is can be chosen (nats.py), IPv6 can be had, and a line can be long:
+
+        hut = lab.add_home("hut", nat=nats.SYMMETRIC, ipv6=True)
+        loft = lab.add_home("loft", behind=hut)     # the same NAT
+        lab.delay(hut, 40)                          # ms, each way
 """
 
 import base64
@@ -26,7 +30,9 @@ from ipaddress import ip_network
 from itertools import chain, count, cycle
 from pathlib import Path
 
+import nats
 import netns
+from cables import WanCable, link
 from nacl.public import PrivateKey
 from netns import BIN, Host, LabError, wait_for
 
@@ -64,7 +70,7 @@ class Lab:
         self.folder = netns.folder(self.prefix)
         self.processes = []
         self.homes = []
-        self._sites = iter(SITES)
+        self._sites = enumerate(SITES, 1)
         self._interpreters = cycle(interpreters)
 
     def __enter__(self):
@@ -73,6 +79,7 @@ class Lab:
             self.folder.mkdir(mode=0o700)
             self.internet = Host(self, "internet")
             self.internet.sysctl("net/ipv4/ip_forward", 1)
+            self.internet.sysctl("net/ipv6/conf/all/forwarding", 1)
         except BaseException:
             self.close()
             raise
@@ -93,15 +100,20 @@ class Lab:
             signal.signal(signal.SIGINT, previous)
 
     def add_host(self, name):
-        """A machine on the internet, with a public address and no firewall."""
+        """A machine on the internet, with public addresses of both kinds and no firewall."""
         host = Host(self, name)
-        connect_to_internet(host)
+        host.cable = WanCable(host, ipv6=True)
         return host
 
-    def add_home(self, name, nat=False):
-        home = Home(self, name, len(self.homes) + 1, nat, next(self._interpreters))
+    def add_home(self, name, nat=False, ipv6=False, behind=None):
+        """`nat` is one of nats.KINDS; True is the usual one. A home `behind` another one shares its NAT."""
+        home = Home(self, name, len(self.homes) + 1, nat, next(self._interpreters), ipv6, behind)
         self.homes.append(home)
         return home
+
+    def delay(self, home, ms):
+        """From now on what crosses the home's WAN cable takes so much longer, in each direction."""
+        home.gateway.cable.delay(ms)
 
     def introduce(self, *homes):
         """Write each of these homes into the configuration of the others."""
@@ -115,13 +127,17 @@ class Lab:
             home.start_daemon()
 
     def next_site(self):
+        """(number, IPv4 subnet)"""
         return next(self._sites)
 
 
 class Home:
-    """A router, the consoles in its group bridge, the daemon. With `nat`, another router stands before it."""
+    """A router, the consoles in its group bridge, the daemon. Another router stands before it, unless it is public.
 
-    def __init__(self, lab, name, number, nat, interpreter):
+    `nat` is the one next to it, or None; `gateway` is the one whose WAN cable leads to the internet.
+    """
+
+    def __init__(self, lab, name, number, nat, interpreter, ipv6=False, behind=None):
         self.lab = lab
         self.name = name
         self.interpreter = interpreter
@@ -138,25 +154,31 @@ class Home:
         self.daemon = None
 
         self.router = Host(lab, f"{name}-router")
-        if nat:
-            self.gateway = Host(lab, f"{name}-nat")
-            connect_to_internet(self.gateway)
-            link(self.gateway, "lan", self.router, "wan")
-            self.gateway.ip("addr add 192.168.1.1/24 dev lan")
-            self.router.ip("addr add 192.168.1.2/24 dev wan", "route add default via 192.168.1.1")
-            be_a_router(self.gateway)
+        kind = {False: nats.PUBLIC, True: nats.PORT_RESTRICTED}.get(nat, nat)
+        self.gateway, self.nat = self._stand_behind(kind, ipv6) if behind is None else (behind.gateway, behind.nat)
+        if self.nat:
+            self.nat.connect(self.router)
             self.endpoint = None
         else:
-            self.gateway = self.router
-            connect_to_internet(self.router)
+            self.router.cable = WanCable(self.router, ipv6=ipv6)
             self.endpoint = f"{self.router.address}:{PORT}"
         # As a router's package would do it: the port is open here. A gateway before us knows nothing of it.
-        be_a_router(self.router, open_udp=PORT)
+        nats.be_a_router(self.router, open_udp=PORT)
 
         self._network = f"10.77.{number}"
         # Its own MAC address: a bridge without one takes that of a port, and another when the port is gone.
         self.router.ip(f"link add br-group address 02:00:00:00:00:{number:02x} type bridge",
                        f"addr add {self._network}.1/16 dev br-group", "link set br-group up")
+
+    def _stand_behind(self, kind, ipv6):
+        """(gateway, nat) of a home that shares them with nobody."""
+        if kind == nats.PUBLIC:
+            return self.router, None
+        if kind == nats.DOUBLE_NAT:
+            carrier = nats.Nat(self.lab, f"{self.name}-carrier", kind, ipv6, network="100.64.0")
+            return carrier, nats.Nat(self.lab, f"{self.name}-nat", kind, ipv6, outer=carrier)
+        nat = nats.Nat(self.lab, f"{self.name}-nat", kind, ipv6)
+        return nat, nat
 
     def add_console(self, name):
         console = Host(self.lab, f"{self.name}-{name}")
@@ -192,7 +214,7 @@ class Home:
         return self.router.run(["ip", "link", "show", self.globals["device"]], check=False).returncode == 0
 
     def lose(self, percent):
-        lose(self.gateway, percent)
+        self.gateway.cable.lose(percent)
 
     def program(self, name):
         """`ipopd` or `ipop`, as this router has it."""
@@ -263,59 +285,3 @@ def uci_section(kind, name, options):
         else:
             lines.append(f"\toption {option} '{value}'")
     return "\n".join(lines) + "\n"
-
-
-def link(host, name, other, other_name):
-    """A cable between two hosts."""
-    host.ip(f"link add {name} type veth peer name {other_name} netns {other.netns}", f"link set dev {name} up")
-    other.ip(f"link set dev {other_name} up")
-
-
-def connect_to_internet(host):
-    """Give the host's `wan` the next public subnet. The internet's end of the cable has the host's name."""
-    internet = host.lab.internet
-    gateway, host.address = list(map(str, host.lab.next_site().hosts()))[:2]
-    link(host, "wan", internet, host.name)
-    internet.ip(f"addr add {gateway}/29 dev {host.name}")
-    host.ip(f"addr add {host.address}/29 dev wan", f"route add default via {gateway}")
-
-
-def be_a_router(host, open_udp=None):
-    """Forward, masquerade, and keep what comes unasked out of the WAN side."""
-    host.sysctl("net/ipv4/ip_forward", 1)
-    opened = f'iifname "wan" udp dport {open_udp} accept' if open_udp else ""
-    host.nft(f"""
-        table inet router {{
-            chain input {{
-                type filter hook input priority filter
-                {opened}
-                iifname "wan" ct state new drop
-            }}
-            chain forward {{
-                type filter hook forward priority filter
-                iifname "wan" ct state established,related accept
-                iifname "wan" drop
-            }}
-            chain postrouting {{
-                type nat hook postrouting priority srcnat
-                oifname "wan" masquerade
-            }}
-        }}""")
-
-
-def lose(host, percent):
-    """From now on this much of what crosses the host's WAN cable is lost, in each direction by itself.
-
-    Single datagrams are lost: a burst that a sender hands over in one piece is taken apart first.
-    """
-    for end, interface in ((host, "wan"), (host.lab.internet, host.name)):
-        end.run(["ethtool", "-K", interface, "tx-udp-segmentation", "off"])
-        end.run(["nft", "delete", "table", "inet", f"loss-{interface}"], check=False)
-        if percent:
-            end.nft(f"""
-                table inet loss-{interface} {{
-                    chain arriving {{
-                        type filter hook prerouting priority raw
-                        iifname "{interface}" numgen random mod 100 <= {percent - 1} drop
-                    }}
-                }}""")
