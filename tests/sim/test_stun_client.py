@@ -398,7 +398,8 @@ def test_the_old_form_of_an_answer_is_understood():
 
 def test_a_server_that_only_claims_to_have_a_second_address_proves_nothing():
     """It answers from where it was asked: that is no filtering of the NAT's."""
-    for other in (("198.18.0.2", 3479), ("198.18.0.1", 3479), ("198.18.0.2", 3478), ("127.0.0.1", 1)):
+    others = ("198.18.0.2", 3479), ("198.18.0.1", 3479), ("198.18.0.2", 3478), ("127.0.0.1", 1), ("192.168.1.1", 53)
+    for other in others:
         client = StunClient(World().chance.bytes, PORT)
         server = ("198.18.0.1", 3478)
         client.set_servers([server], 0)

@@ -504,6 +504,8 @@ class _Family:
         other = self._usable(answer.get(stun.OTHER_ADDRESS))
         if other is None or other[0] == first[0] or other[1] == first[1] or other[0] in self.hosts:
             return None
+        if address.is_private(other[0]) and not address.is_private(first[0]):
+            return None  # nobody outside sends us into a home
         return other
 
     def _usable(self, addr):
