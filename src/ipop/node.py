@@ -14,7 +14,7 @@ from collections import deque, namedtuple
 from .deadlines import Deadlines
 from .errors import Rejected
 from .lan.hosts import Host, Hosts, host_mac
-from .lan.switch import FLOOD, LAN, Switch
+from .lan.switch import FLOOD, LAN, Flow, Switch
 from .overlay import gossip
 from .overlay.gossip import Gossip
 from .overlay.paths import NONCE
@@ -110,6 +110,7 @@ class Node:
             now,
         )
         self._switch = Switch()
+        self._sending, self._receiving = Flow(crypto), Flow(crypto)
         self._hosts = Hosts(self.count)
         self.relay = Relay()
         self._finder = Wayfinder(crypto, self._deadlines, self.relay, self._ask)
@@ -274,19 +275,11 @@ class Node:
         n = batch.length[i]
         if n < ethernet.HEADER or n > ethernet.FRAME_MAX:
             raise Rejected("bad-frame")
-        destination = bytes(mem[at : at + 6])
-        port = self._switch.handle_lan_frame(destination, bytes(mem[at + 6 : at + 12]), now)
-        if self._host_links:
-            asked = self._ask_hosts(mem, at, n, now)
-            if destination in self._host_links:
-                if asked:
-                    return 0
-                port = self._host_links[destination]
-        if port is FLOOD:
-            self._flood(mem, at, n, now)
-            return 0
-        if port is LAN:
-            raise Rejected("stays-local")
+        port = self._sending.find(batch.ptr + at, self._switch.revision, now)
+        if port is None or self._host_links:
+            port = self._port_of(mem, at, n, now)
+            if port is None:
+                return 0
         at, n = port.wrap(mem, at, n)
         self.frames_out += 1
         self.bytes_out += n
@@ -304,6 +297,22 @@ class Node:
         batch.start[i] = at
         batch.addr[i] = peer.endpoint
         return size
+
+    def _port_of(self, mem, at, n, now):
+        """The link that a frame goes to, or None when it has been seen to. Raises Rejected."""
+        destination = bytes(mem[at : at + 6])
+        port = self._switch.handle_lan_frame(destination, bytes(mem[at + 6 : at + 12]), now)
+        if self._host_links:
+            asked = self._ask_hosts(mem, at, n, now)
+            if destination in self._host_links:
+                return None if asked else self._host_links[destination]
+        if port is FLOOD:
+            self._flood(mem, at, n, now)
+            return None
+        if port is LAN:
+            raise Rejected("stays-local")
+        self._sending.keep(mem[at : at + 12], port, self._switch.revision, now)
+        return port
 
     def _ask_hosts(self, mem, at, n, now):
         """Whether a frame of the LAN asks or tells about MAC addresses; the stock peers' part in that is ours."""
@@ -372,7 +381,7 @@ class Node:
         elif mem[at] == payload.FRAME:
             if not session.is_open:
                 raise Rejected("not-compared")
-            length = self._frame_from_node(link, mem, at, length, now)
+            length = self._frame_from_node(link, mem, batch.ptr, at, length, now)
             at += payload.HEADER
         elif mem[at] == payload.CONTROL:
             size = payload.content_length(mem, at, length)
@@ -389,12 +398,14 @@ class Node:
         batch.start[i] = at
         return length
 
-    def _frame_from_node(self, link, mem, at, n, now):
+    def _frame_from_node(self, link, mem, ptr, at, n, now):
         n = payload.content_length(mem, at, n)
         if n < ethernet.HEADER or n > ethernet.FRAME_MAX:
             raise Rejected("bad-frame")
         at += payload.HEADER
-        self._switch.handle_peer_frame(bytes(mem[at : at + 6]), bytes(mem[at + 6 : at + 12]), link, now)
+        if self._receiving.find(ptr + at, self._switch.revision, now) is not link:
+            self._switch.handle_peer_frame(bytes(mem[at : at + 6]), bytes(mem[at + 6 : at + 12]), link, now)
+            self._receiving.keep(mem[at : at + 12], link, self._switch.revision, now)
         return n
 
     def _handle_relayed(self, link, session, batch, i, at, n, now):

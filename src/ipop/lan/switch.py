@@ -12,6 +12,10 @@ AGEING_TIME = 300_000  # ms, the standard's default
 TABLE_MAX = 4096
 SHARE_MAX = 1024  # of the table for one port, so that none can push out the others
 
+FLOW_LIFE = 1_000  # ms
+
+_ADDRESSES = 12  # bytes: destination and source
+
 LAN = "lan"
 FLOOD = "flood"
 
@@ -22,10 +26,35 @@ class _Entry:
         self.seen = seen
 
 
+class Flow:
+    """The addresses of the last frame in one direction, and its port: most frames are like the one before them.
+
+    It holds as long as the table of the Switch stays as it is, and for FLOW_LIFE: who is heard must not age."""
+
+    def __init__(self, crypto):
+        self._header = bytearray(_ADDRESSES)
+        self._pointer = crypto.pointer(self._header)
+        self._differ = crypto.differ
+        self._port = None
+        self._revision = 0
+        self._until = 0
+
+    def find(self, pointer, revision, now):
+        """The port of a frame at an address in memory if it is like the last one, else None."""
+        if self._port is None or now >= self._until or revision != self._revision:
+            return None
+        return None if self._differ(pointer, self._pointer, _ADDRESSES) else self._port
+
+    def keep(self, addresses, port, revision, now):
+        self._header[:] = addresses
+        self._port, self._revision, self._until = port, revision, now + FLOW_LIFE
+
+
 class Switch:
     """Ports are `LAN` and whatever objects the caller takes for peers."""
 
     def __init__(self):
+        self.revision = 0  # grows when a device is learned, has moved or is forgotten
         self._table = {}
         self._shares = {}
 
@@ -55,6 +84,7 @@ class Switch:
             return
         if ethernet.is_group(mac):
             raise Rejected("bad-source")
+        self.revision += 1
         if entry is not None:
             self._shares[entry.port] -= 1
             del self._table[mac]
@@ -66,12 +96,14 @@ class Switch:
 
     def forget_port(self, port):
         """A peer is gone: what was behind it is unknown."""
+        self.revision += 1
         for mac in [mac for mac, entry in self._table.items() if entry.port is port]:
             del self._table[mac]
         self._shares.pop(port, None)
 
     def age(self, now):
         """Drop what hasn't been seen for AGEING_TIME; to be called now and then."""
+        self.revision += 1
         for mac in [mac for mac, entry in self._table.items() if now - entry.seen >= AGEING_TIME]:
             self._shares[self._table[mac].port] -= 1
             del self._table[mac]

@@ -16,7 +16,6 @@ REJECT_AFTER_MESSAGES = (1 << 64) - (1 << 13) - 1
 REKEY_AFTER_TIME = 120_000
 REJECT_AFTER_TIME = 180_000
 
-_ZEROS = bytes(16)
 _pack_into = struct.pack_into
 _unpack_from = struct.unpack_from
 
@@ -51,11 +50,10 @@ class Session:
     def seal(self, mem, ptr, start, n):
         """Turn the `n` bytes at `start` into a transport message that begins 16 bytes before; returns its length.
 
-        `mem` is the buffer, `ptr` its address. Up to 15 bytes of padding and 16 of tag are written behind."""
-        padding = -n & 15
-        if padding:
-            mem[start + n : start + n + padding] = _ZEROS[:padding]
-            n += padding
+        `mem` is the buffer, `ptr` its address. Up to 15 bytes of padding and 16 of tag are written behind, where there
+        is room for 31."""
+        _pack_into("<QQ", mem, start + n, 0, 0)
+        n += -n & 15
         counter = self.counter
         self.counter = counter + 1
         _pack_into("<IIQ", mem, start - TRANSPORT_HEADER, self.header, self._remote_index, counter)

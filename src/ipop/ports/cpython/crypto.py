@@ -18,6 +18,8 @@ NULL = ffi.NULL
 aead_seal = lib.crypto_aead_chacha20poly1305_ietf_encrypt
 # int (m, mlen_p, nsec, c, clen, ad, adlen, nonce, key), 0 when the tag is right
 aead_open = lib.crypto_aead_chacha20poly1305_ietf_decrypt
+# int (a, b, n), 0 when the n bytes at both addresses are the same
+differ = lib.sodium_memcmp
 
 
 def pointer(buffer):

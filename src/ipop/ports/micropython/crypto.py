@@ -47,14 +47,14 @@ _sign = _lib.func("i", "crypto_sign_detached", "PPPQP")
 _verify = _lib.func("i", "crypto_sign_verify_detached", "PPQP")
 _curve_private = _lib.func("i", "crypto_sign_ed25519_sk_to_curve25519", "PP")
 _curve_public = _lib.func("i", "crypto_sign_ed25519_pk_to_curve25519", "PP")
-_memcmp = _lib.func("i", "sodium_memcmp", "PPL")
+differ = _lib.func("i", "sodium_memcmp", "PPL")
 
 pointer = uctypes.addressof
 random = os.urandom
 
 
 def equal(a, b):
-    return len(a) == len(b) and _memcmp(a, b, len(a)) == 0
+    return len(a) == len(b) and differ(a, b, len(a)) == 0
 
 
 def sha256(data):
