@@ -21,6 +21,8 @@ import sys
 from cables import WanCable, link
 from netns import PROGRAMS, Host
 
+from ipop.wire import pcp
+
 PUBLIC = "public"
 FULL_CONE = "full cone"
 RESTRICTED_CONE = "restricted cone"
@@ -80,10 +82,12 @@ class Nat(Host):
 
 
 def be_a_router(host, kind=PORT_RESTRICTED, open_udp=None):
-    """Forward, masquerade, and keep what comes unasked out of the WAN side."""
+    """Forward, masquerade, and keep what comes unasked out of the WAN side.
+
+    Where the port of an ipopd is open, so is that at which it hears of a restarted router before it."""
     host.sysctl("net/ipv4/ip_forward", 1)
     host.sysctl("net/ipv6/conf/all/forwarding", 1)
-    opened = f'iifname "wan" udp dport {open_udp} accept' if open_udp else ""
+    opened = f'iifname "wan" udp dport {{ {open_udp}, {pcp.ANNOUNCE_PORT} }} accept' if open_udp else ""
     blocked = 'oifname "wan" meta l4proto udp drop' if kind == UDP_BLOCKED else ""
     ports = "fully-random" if kind == SYMMETRIC else ""
     host.nft(f"""

@@ -1,10 +1,7 @@
 """The lab's NATs are what they are called: what others measure in this lab is worth as much as this."""
 
-import ctypes
-import os
 import socket
 import textwrap
-import threading
 
 import pytest
 from lab import PORT, Lab
@@ -20,11 +17,9 @@ from nats import (
     UDP_BLOCKED,
 )
 from netns import BIN, wait_for
+from sockets import Udp, opened_in
 
 pytestmark = pytest.mark.timeout(60)
-
-CLONE_NEWNET = 0x40000000
-PATIENCE = 0.3  # s in which a datagram arrives, if it does
 
 INDEPENDENT = "endpoint-independent"
 BY_ADDRESS = "address-dependent"
@@ -53,51 +48,6 @@ CLASSIC_NAMES = {  # what pystun3 calls them
 def lab():
     with Lab() as lab:
         yield lab
-
-
-class Udp:
-    """A UDP socket of ours in a host's namespace."""
-
-    def __init__(self, host, port, ipv6=False):
-        self.address = host.address6 if ipv6 else host.address, port
-        self._socket = opened_in(host, socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("", port))
-        self._socket.settimeout(PATIENCE)
-
-    def send(self, address):
-        self._socket.sendto(b"hello", address)
-
-    def heard_from(self):
-        """Whom the next datagram came from, or None."""
-        try:
-            return self._socket.recvfrom(100)[1][:2]
-        except TimeoutError:
-            return None
-
-    def hears(self, other, at):
-        """Whether what the other sends to `at` arrives."""
-        other.send(at)
-        return self.heard_from() == other.address
-
-    def seen_by(self, other):
-        """The address that what we send has when it gets to the other."""
-        self.send(other.address)
-        return other.heard_from()
-
-
-def opened_in(host, family, kind):
-    """A socket in the host's namespace: a thread of ours goes there and opens it."""
-    found = []
-
-    def work():
-        namespace = os.open(f"/run/netns/{host.netns}", os.O_RDONLY)
-        ctypes.CDLL(None, use_errno=True).setns(namespace, CLONE_NEWNET)
-        os.close(namespace)
-        found.append(socket.socket(family, kind))
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    return found[0]
 
 
 def behaviour(home, here, there, ipv6=False):
