@@ -47,6 +47,11 @@ def unix_address(path):
     return path
 
 
+def netlink_address(groups):
+    """What a netlink socket is bound to."""
+    return 0, groups
+
+
 # --- TAP devices
 
 

@@ -54,6 +54,10 @@ def unix_address(path):
     return struct.pack("H", socket.AF_UNIX) + path.encode() + b"\0"
 
 
+def netlink_address(groups):
+    return struct.pack("HHII", 16, 0, 0, groups)
+
+
 # --- TAP devices
 
 
