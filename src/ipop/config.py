@@ -21,6 +21,7 @@ from .values import (
     PREFIXES,
     PUBLIC_KEY,
     SECONDS,
+    SERVERS,
     SOCKET,
     Refused,
     choice,
@@ -45,6 +46,7 @@ SECTIONS = {
         Option("state_dir", FOLDER, "/etc/ipop", "Where the little is kept that must survive a restart"),
         Option("control", SOCKET, "/var/run/ipop.sock", "The socket on which the daemon answers 'ipop'"),
         Option("relay", choice("auto", "1", "0"), "auto", "Whether it forwards for members who can't meet directly"),
+        Option("stun", SERVERS, None, "STUN servers, which say how this router looks from outside: HOST:PORT"),
         Option("log_level", choice("error", "warning", "info", "debug"), "info", "How much is logged"),
     ),
     # another node; the section's name is the peer's

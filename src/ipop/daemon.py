@@ -19,7 +19,9 @@ from .node import ANSWERED, Node
 from .ports import INTERPRETER, Poller, Tap, Udp, clock, crypto, files, memory, terminal
 from .server import ControlServer
 from .static import StaticPeers
+from .uplink import Uplink
 from .values import key_text
+from .wg.messages import TRANSPORT
 from .wg.timestamps import Timestamps
 from .words import did_you_mean, quoted, why
 
@@ -57,12 +59,25 @@ class Daemon:
             self._keeper = state.Keeper(endpoints)
             self._save_state(now)  # before anything is sent with a timestamp
             self._datagrams = new_batch()
+            self._dropped = {}  # what was no tunnel's
+            self._uplink = self._keep(
+                Uplink(
+                    options.state_dir, options.stun, self._udp, poller, self._count, self._own_devices, self._on_uplink
+                )
+            )
             if options.peers:
                 self._open_static(now)
                 self._static.try_endpoints(endpoints, now)
             self._groups = self._keep(
                 Groups(
-                    options, self._timestamps, self._udp, poller, self._set_problem, self._take_device, endpoints
+                    options,
+                    self._timestamps,
+                    self._udp,
+                    poller,
+                    self._set_problem,
+                    self._take_device,
+                    endpoints,
+                    self._uplink,
                 )
             )
             self._handlers.update(self._groups.methods())
@@ -118,7 +133,7 @@ class Daemon:
     # --- the loop
 
     def _timeout(self):
-        times = [self._deadlines.poll_timeout(), self._groups.poll_timeout()]
+        times = [self._deadlines.poll_timeout(), self._groups.poll_timeout(), self._uplink.poll_timeout()]
         if self._static is not None:
             times.append(self._static.poll_timeout())
         times = [when for when in times if when is not None]
@@ -127,6 +142,7 @@ class Daemon:
     def _handle_turn(self, now):
         self._timestamps.set_clock(clock.wall(), now)
         self._deadlines.handle_timeout(now)
+        self._uplink.handle_turn(now)
         if self._static is not None:
             self._static.handle_turn(now)
         self._groups.handle_turn(now)
@@ -142,14 +158,41 @@ class Daemon:
         batch.clear()
         udp_socket.receive(batch)
         networks, now = self._networks(), clock.monotonic()
-        first = 0
-        while first < batch.count and networks:
-            network = _network_of(networks, batch, first)
-            last = first + 1
-            while last < batch.count and _network_of(networks, batch, last) is network:
-                last += 1
-            network.handle_datagrams(batch, first, last, now)
-            first = last
+        owner, first = None, 0
+        for i in range(batch.count):
+            network = self._owner_of(batch, i, networks, now)
+            if network is not owner:
+                if owner is not None:
+                    owner.handle_datagrams(batch, first, i, now)
+                owner, first = network, i
+        if owner is not None:
+            owner.handle_datagrams(batch, first, batch.count, now)
+
+    def _owner_of(self, batch, i, networks, now):
+        """Which of the networks at our port a datagram is for; the first counts what is nobody's. None if it was for
+        none of them."""
+        is_rare = batch.length[i] == 0 or batch.mem[batch.start[i]] != TRANSPORT
+        if is_rare and self._uplink.handle_datagram(batch.packet(i), batch.addr[i], now):
+            return None
+        if len(networks) > 1:
+            data = batch.packet(i)
+            for network in networks:
+                if network.node.is_for_us(data):
+                    return network
+        return networks[0] if networks else None
+
+    def _own_devices(self):
+        """The names of what is ours: devices, and the bridges that they are in."""
+        networks = self._networks()
+        return [network.tap.name for network in networks] + [network.tap.bridge for network in networks]
+
+    def _on_uplink(self, is_new, now):
+        """Our addresses, or what they look like from outside, may have changed."""
+        if self._groups is not None:
+            (self._groups.handle_new_addresses if is_new else self._groups.say_where)(now)
+
+    def _count(self, reason):
+        self._dropped[reason] = self._dropped.get(reason, 0) + 1
 
     # --- configuration
 
@@ -190,11 +233,12 @@ class Daemon:
         if self._static is not None:
             self._static.network.udp = udp
         self._groups.use_udp(udp)
+        self._uplink.use_udp(udp)
         self._watch_udp()
 
     def _needs_restart(self, new):
         """What of a new configuration can only be had by a restart, as a sentence, or None."""
-        options = ("device", "bridge", "relay", "control", "state_dir", "private_key", "groups")
+        options = ("device", "bridge", "relay", "stun", "control", "state_dir", "private_key", "groups")
         changed = [name for name in options if getattr(self._opened, name) != getattr(new, name)]
         return "restart ipopd to change: " + ", ".join(changed) if changed else None
 
@@ -241,7 +285,7 @@ class Daemon:
 
     def _status(self, now):
         networks = self._networks()
-        status = _sum([network.node.status(now) for network in networks])
+        status = _sum([network.node.status(now) for network in networks], self._dropped)
         status["version"] = VERSION
         status["interpreter"] = INTERPRETER
         status["public_key"] = key_text(self._static.network.node.public_key) if self._static is not None else None
@@ -317,19 +361,9 @@ class _Ping:
         self.deferred.refuse("timeout", "%s does not answer: is it running, and is its endpoint right?" % self._name)
 
 
-def _network_of(networks, batch, i):
-    """Which of the networks at our port a datagram is for; the first counts what is nobody's."""
-    if len(networks) > 1:
-        data = batch.packet(i)
-        for network in networks:
-            if network.node.is_for_us(data):
-                return network
-    return networks[0]
-
-
-def _sum(statuses):
-    """One status of those of several nodes."""
-    total = {"peers": {}, "traffic": {}, "dropped": {}, "devices": 0}
+def _sum(statuses, dropped):
+    """One status of those of several nodes, and of what was dropped before them."""
+    total = {"peers": {}, "traffic": {}, "dropped": dict(dropped), "devices": 0}
     for name in ("configured", "connected"):
         total["peers"][name] = sum([status["peers"][name] for status in statuses])
     for name in ("frames_in", "frames_out", "bytes_in", "bytes_out"):

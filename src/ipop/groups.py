@@ -19,15 +19,17 @@ SLOTS = 63  # groups of one router; slot 0 is the static peers'
 
 class Groups:
     """`options` is the Config in force; `take_device()` gives (device, bridge) of the configuration, or None when they
-    are in use; `endpoints` are where others were before the restart. What people ask for raises UserError."""
+    are in use; `endpoints` are where others were before the restart; `uplink` knows where this router is. What people
+    ask for raises UserError."""
 
-    def __init__(self, options, timestamps, udp, poller, set_problem, take_device, endpoints):
+    def __init__(self, options, timestamps, udp, poller, set_problem, take_device, endpoints, uplink):
         self._options = options
         self._take_device = take_device
         self._timestamps = timestamps
         self._udp = udp
         self._poller = poller
         self._set_problem = set_problem
+        self._uplink = uplink
         self._shelf = Shelf(files, crypto, options.state_dir + "/groups")
         self._memberships = {}  # name on this router -> Membership
         self._joining = {}  # name -> Joining
@@ -86,6 +88,16 @@ class Groups:
         for membership in self._memberships.values():
             membership.use_udp(udp)
 
+    def handle_new_addresses(self, now):
+        """The router has other addresses than before."""
+        for membership in self._memberships.values():
+            membership.handle_new_addresses(now)
+
+    def say_where(self, now):
+        """What our addresses look like from outside may have changed."""
+        for membership in self._memberships.values():
+            membership.say_where(now)
+
     def _all(self):
         return list(self._memberships.values()) + list(self._joining.values())
 
@@ -119,7 +131,9 @@ class Groups:
                 self._set_problem,
                 dict(endpoints),
                 self._options.relay,
+                self._uplink,
             )
+            self._memberships[name].say_where(clock.monotonic())
         except (Rejected, ValueError) as error:
             raise UserError("%s makes no sense (%s) and stays as it is" % (self._shelf.path(name), error))
 

@@ -5,11 +5,9 @@ from .errors import UserError
 from .group.group import ADMITTED, REMOVED, WAITING, Group
 from .network import Network
 from .node import ANSWERED, NEWS, Node, PeerConfig
-from .ports import Broker, Connected, Disconnected, Message, Tap, clock, crypto, interfaces, memory
+from .ports import Broker, Connected, Disconnected, Message, Tap, clock, crypto, memory
 from .signal import url
-from .wire import address
 
-LOOK_AT_ADDRESSES = 10_000  # ms
 SAVE_AGAIN = 10_000  # ms after a write that failed
 SETTLE = 30_000  # ms after the start, in which members are found
 SAVE_PLACES = 3_600_000  # ms between two writes for the sake of where members are: flash wears out
@@ -89,17 +87,19 @@ class Membership:
     """`name` is what the group is called on this router, `kept` as for Group; `shelf` keeps what changes.
 
     `tap` is (device, bridge or None); `slot` tells the nodes of one daemon apart; `endpoints` are where members were
-    last reached, {WireGuard key: address}; `relay` is the configuration's word on forwarding for others. Raises
-    UserError, Rejected or ValueError, with nothing left open."""
+    last reached, {WireGuard key: address}; `relay` is the configuration's word on forwarding for others, `uplink` knows
+    our addresses. Raises UserError, Rejected or ValueError, with nothing left open."""
 
-    def __init__(self, name, identity, kept, shelf, tap, slot, timestamps, udp, poller, set_problem, endpoints, relay):
+    def __init__(
+        self, name, identity, kept, shelf, tap, slot, timestamps, udp, poller, set_problem, endpoints, relay, uplink
+    ):
         now = clock.monotonic()
         self.name = name
         self.slot = slot
         self._shelf = shelf
-        self._udp = udp
         self._set_problem = set_problem
         self._relay = relay
+        self._uplink = uplink
         self.node = None
 
         def stamp():
@@ -114,8 +114,6 @@ class Membership:
         self._saved_places = self.group.places.digest()
         self._places_at = now + SETTLE
         self._configured = None
-        self._addresses = None
-        self._addresses_at = now
         self.group.attach(self.node.gossip, now, clock.wall())
         self.network = Network(self.node, Tap(tap[0], tap[1]), udp, poller, set_problem, self._on_event)
         will = self.group.signalling.will
@@ -136,11 +134,10 @@ class Membership:
 
     def use_udp(self, udp):
         """The port has changed."""
-        self._udp = self.network.udp = udp
-        self._addresses_at = clock.monotonic()
+        self.network.udp = udp
 
     def poll_timeout(self):
-        times = [self.network.poll_timeout(), self._addresses_at, self.group.poll_timeout()]
+        times = [self.network.poll_timeout(), self.group.poll_timeout()]
         if self.group.revision != self._saved:
             times.append(self._save_at)
         due = self._wire.poll_timeout()
@@ -148,9 +145,6 @@ class Membership:
 
     def handle_turn(self, now):
         """What is to be done in each turn of the loop."""
-        if now >= self._addresses_at:
-            self._addresses_at = now + LOOK_AT_ADDRESSES
-            self._look_at_addresses(now)
         self.group.handle_timeout(now, clock.wall())
         event = self.group.poll_event()
         while event is not None:
@@ -196,7 +190,7 @@ class Membership:
         elif event.kind == NEWS:
             self.group.handle_news(now, clock.wall())
         else:  # somebody is connected, gone, reached another way, or sees us elsewhere
-            self._say_where(now)
+            self.say_where(now)
 
     def _on_message(self, topic, payload, now):
         self.group.handle_message(topic, payload, now, clock.wall())
@@ -213,24 +207,17 @@ class Membership:
         for key, addresses, relays in self.group.candidates():
             self.node.set_candidates(key, addresses, now, relays)
 
-    def _look_at_addresses(self, now):
-        ours = (self.network.tap.name, self.network.tap.bridge)
-        try:
-            found = [ip for name, ip in interfaces.addresses() if name not in ours]
-        except OSError:
-            return  # it is asked again soon
-        if self._addresses not in (None, found):
-            self._wire.reconnect()
-        self._addresses = found
-        self._say_where(now)
+    def handle_new_addresses(self, now):
+        """The router has other addresses than before: the broker may not know yet that the old connection is dead."""
+        self._wire.reconnect()
+        self.say_where(now)
 
-    def _say_where(self, now):
+    def say_where(self, now):
         """Let the others know the ways to us: our own addresses, what they see of us, and members who forward."""
-        own = [(ip, self._udp.port) for ip in self._addresses or ()]
+        own = self._uplink.addresses()
         seen = [addr for addr in self.node.seen_at() if addr not in own]
-        is_reachable = any(not address.is_private(ip) for ip, _ in own)
         relay = self.node.relay
-        relay.is_willing = self._relay == "1" or (self._relay == "auto" and is_reachable)
+        relay.is_willing = self._relay == "1" or (self._relay == "auto" and self._uplink.is_reachable())
         relays = [] if relay.is_willing else self.node.choose_relays(self.group.relays())
         self.group.set_place(own + seen, now, relay.is_willing, relays)
 

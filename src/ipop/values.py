@@ -145,6 +145,7 @@ ENDPOINT = Kind(
     "hostport",
     False,
 )
+SERVERS = Kind(_endpoint, "HOST:PORT, such as stun.example:3478", "hostport", True)
 
 
 def choice(*words):

@@ -1,0 +1,76 @@
+"""What stands between our UDP port and the internet, and the addresses that others can try because of it.
+
+One for a router, whatever groups it is in: it composes the questions to STUN servers (stun.py) and to the router before
+us (portmap.py), all asked on the data socket, whose answers it takes out of what comes there.
+"""
+
+from ..errors import Rejected
+from ..wire import pcp, stun
+from .portmap import PortMapper
+from .stun import StunClient
+
+
+class Outside:
+    """`secret` is the PortMapper's; `count(reason)` is told what is thrown away."""
+
+    def __init__(self, crypto, secret, port, count):
+        self._count = count
+        self._stun = StunClient(crypto.random, port)
+        self._mapper = PortMapper(crypto, secret, port)
+        self._gateway = None
+
+    def set_servers(self, servers, now):
+        """The STUN servers: (ip, port), the best first."""
+        self._stun.set_servers(servers, now)
+
+    def set_network(self, hosts, gateway, now):
+        """Our IP addresses (texts), and (the router before us, our address on its side), or None: at the start and
+        whenever they have changed."""
+        self._gateway = gateway
+        self._mapper.set_gateway(gateway and gateway[0], gateway and gateway[1], now)
+        self._stun.gather(hosts, now)
+
+    def handle_datagram(self, data, addr, now):
+        """Whether a datagram was for us, and for no tunnel."""
+        try:
+            if stun.is_stun(data):
+                self._stun.handle_datagram(data, addr, now)
+                return True
+            is_router = self._gateway is not None and addr == (self._gateway[0], pcp.PORT)
+            return is_router and self._mapper.handle_datagram(data, addr, now)
+        except Rejected as rejected:
+            self._count(rejected.reason)
+            return True
+
+    def handle_timeout(self, now):
+        self._stun.handle_timeout(now)
+        self._mapper.handle_timeout(now)
+
+    def poll_timeout(self):
+        """When `handle_timeout` has to be called next (ms), or None."""
+        times = [when for when in (self._stun.poll_timeout(), self._mapper.poll_timeout()) if when is not None]
+        return min(times) if times else None
+
+    def poll_transmit(self):
+        """The next (datagram, address) for the data socket, or None."""
+        return self._stun.poll_transmit() or self._mapper.poll_transmit()
+
+    def poll_change(self):
+        """Whether `addresses` may be others now."""
+        changed = False
+        while self._stun.poll_event() is not None:
+            changed = True
+        return self._mapper.poll_event() is not None or changed
+
+    def addresses(self):
+        """[(ip, port)] of ours as seen from outside, the surest first."""
+        found = [self._mapper.external] if self._mapper.external is not None else []
+        return found + [family.mapped for family in self._stun.findings() if family.mapped is not None]
+
+    def findings(self):
+        """(what STUN found, a stun.Findings for each family that was asked about; what the router said, a sentence)"""
+        return self._stun.findings(), self._mapper.findings()
+
+    def close(self, now):
+        """Give back the port mapping: what that takes is in `poll_transmit`."""
+        self._mapper.close(now)
