@@ -15,6 +15,7 @@ from .control import Refusal
 from .errors import UserError
 from .group_commands import GROUP_COMMANDS
 from .mosquitto import BROKER
+from .nat import NAT
 from .pages import show_peers, show_status
 from .show import Column, Page, is_number, milliseconds
 from .values import key_text, parse_key
@@ -312,6 +313,7 @@ _NODE_COMMANDS = (
 )
 
 _OTHER_COMMANDS = (
+    NAT,
     BROKER,
     Command("keygen", "[FILE]", _KEYGEN_FLAGS, _keygen, "Make a key for peers that are configured by hand"),
     Command("help", "[COMMAND] [...]", (), _help, "What there is"),

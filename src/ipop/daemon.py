@@ -23,6 +23,7 @@ from .uplink import Uplink
 from .values import key_text
 from .wg.messages import TRANSPORT
 from .wg.timestamps import Timestamps
+from .wire import address
 from .words import did_you_mean, quoted, why
 
 USAGE = """usage: ipopd [--config FILE] [--check] [--verbose]
@@ -50,7 +51,7 @@ class Daemon:
         self._static = None  # StaticPeers, where there are any or may be soon
         self._groups = None
         try:
-            self._handlers = {"status": self._status, "peers": self._peers, "ping": self._ping}
+            self._handlers = {"status": self._status, "peers": self._peers, "ping": self._ping, "nat": self._nat}
             self._control = self._keep(ControlServer(options.control, poller, clock.monotonic, self._handlers))
             self._udp = self._keep(Udp(options.port))
             self._state_file = options.state_dir + "/" + state.FILE
@@ -296,6 +297,14 @@ class Daemon:
         status["problems"] = list(self._problems.values())
         status["groups"] = self._groups.groups(now)
         return status
+
+    def _nat(self, now):
+        nat = self._uplink.status()
+        networks = self._networks()
+        seen = [addr for network in networks for addr in network.node.seen_at()]
+        nat["seen"] = sorted({address.text(addr) for addr in seen})
+        nat["relay"] = any(network.node.relay.is_willing for network in networks)
+        return nat
 
     def _peers(self, now):
         static = [self._static.network.node] if self._static is not None else []

@@ -4,6 +4,12 @@
     peers            [peer]; in a group's network it has "group", the group's name
     ping             {"peer", "endpoint", "rtt_ms"}
 
+    nat              {"port", "hosts": this router's own addresses, "public": whether one of them is good everywhere,
+                     "seen": where members see it, "relay": whether it forwards for others,
+                     "port_mapping": what the router before says to that, "mapped_port": its "ip:port" or null,
+                     "families": [{"family": "ipv4" or "ipv6", "state": "asking", "found" or "blocked", "mapped",
+                     "is_nat", "mapping", "filtering", "keepalive_s", "servers"}]: see overlay/stun.py}
+
     groups           [group]
     group_create     group
     restore          group
@@ -85,6 +91,7 @@ METHODS = (
         ),
         "How long a peer takes to answer through the tunnel",
     ),
+    Method("nat", (), "What stands between this router and the internet"),
     Method("groups", (), "The groups that this router is in, or on the way into"),
     Method(
         "group_create",

@@ -64,8 +64,17 @@ class Uplink:
         """Whether one of our own addresses is good everywhere."""
         return any(not address.is_private(ip) for ip in self._hosts or ())
 
-    def findings(self):
-        return self._outside.findings()
+    def status(self):
+        """What control method "nat" tells of it."""
+        families, port_mapping, mapped = self._outside.findings()
+        return {
+            "port": self._udp.port,
+            "hosts": list(self._hosts or ()),
+            "public": self.is_reachable(),
+            "port_mapping": port_mapping,
+            "mapped_port": address.text(mapped),
+            "families": [_shown(family) for family in families],
+        }
 
     def handle_datagram(self, data, addr, now):
         """Whether a datagram was for us, and for no tunnel."""
@@ -137,6 +146,19 @@ class Uplink:
 
     def _set_servers(self, now):
         self._outside.set_servers([addr for server in self._servers for addr in self._found.get(server, ())], now)
+
+
+def _shown(family):
+    return {
+        "family": family.family,
+        "state": family.state,
+        "mapped": address.text(family.mapped),
+        "is_nat": family.is_nat,
+        "mapping": family.mapping,
+        "filtering": family.filtering,
+        "keepalive_s": family.keepalive and family.keepalive // 1000,
+        "servers": [address.text(addr) for addr in family.servers],
+    }
 
 
 def _before_us(found, gateways):

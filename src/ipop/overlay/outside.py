@@ -68,8 +68,9 @@ class Outside:
         return found + [family.mapped for family in self._stun.findings() if family.mapped is not None]
 
     def findings(self):
-        """(what STUN found, a stun.Findings for each family that was asked about; what the router said, a sentence)"""
-        return self._stun.findings(), self._mapper.findings()
+        """(what STUN found, a stun.Findings for each family that was asked about; what the router before us said, a
+        sentence; the (ip, port) that it gave us, or None)"""
+        return self._stun.findings(), self._mapper.findings(), self._mapper.external
 
     def close(self, now):
         """Give back the port mapping: what that takes is in `poll_transmit`."""

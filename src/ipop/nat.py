@@ -1,0 +1,97 @@
+"""`ipop nat`: what stands between this router and the internet, what that means, and what would help.
+
+The words for it are RFC 4787's. The classic name (RFC 3489) is added where a library that knows it is installed: many
+forums and games speak of nothing else.
+"""
+
+from .command import Command, Flag
+from .show import GREEN, RED, YELLOW, Column, duration
+from .wire import address
+
+_PAIR = (Column("", False), Column("", False))
+_INDEPENDENT = "endpoint-independent"
+_FAMILIES = {"ipv4": "IPv4", "ipv6": "IPv6"}
+
+
+def _nat(shell):
+    answer = shell.connect().ask("nat", {}, dict)
+    servers = [server for family in answer["families"] if family["family"] == "ipv4" for server in family["servers"]]
+    if shell.flags["classic"]:
+        name = shell.ports.programs.classic_nat_name(*address.parse(servers[0])) if servers else None
+        answer["classic"] = name or "unknown"
+    shell.show(answer, show_nat, answer)
+
+
+def show_nat(page, nat):
+    colour, meaning, help = verdict(nat)
+    page.line(meaning, colour)
+    if help:
+        page.line("  " + help)
+    page.line()
+    page.table(_PAIR, _facts(nat))
+
+
+def verdict(nat):
+    """(colour, what it means for this user, what would help or "")"""
+    families = {family["family"]: family for family in nat["families"]}
+    ipv4 = families.get("ipv4")
+    forward = "To be reached by everybody, have the router before this one send UDP port %d on to it, " % nat["port"]
+    forward += "or switch on PCP, NAT-PMP or UPnP there."
+    if nat["public"]:
+        return GREEN, "Everybody can reach this router directly: it has a public address.", ""
+    if nat["mapped_port"]:
+        return GREEN, "Everybody can reach this router directly: the one before it lets them through.", ""
+    if ipv4 is None and not nat["seen"]:
+        return (
+            YELLOW,
+            "How this router looks from outside isn't known yet: no member has told, and no STUN server is configured.",
+            "Connect to a member, or add \"list stun 'HOST:PORT'\" to the configuration.",
+        )
+    if ipv4 is not None and ipv4["state"] == "blocked":
+        return (
+            RED,
+            "UDP seems to be blocked on the way out: no STUN server answers.",
+            "Ask whoever runs this network to let UDP out.",
+        )
+    if ipv4 is None or ipv4["mapping"] == "unknown":
+        return YELLOW, "There is a NAT before this router: members are reached directly where that can be.", forward
+    if ipv4["mapping"] != _INDEPENDENT:
+        return (
+            YELLOW,
+            "A hard NAT: it shows each member another port. Those behind easy NATs are reached directly, the others "
+            "through a member that relays.",
+            forward,
+        )
+    if ipv4["filtering"] == _INDEPENDENT:
+        return GREEN, "An easy NAT: everybody can reach this router directly while it is on.", ""
+    return GREEN, "A usual NAT: members are reached directly, but for those behind hard ones.", forward
+
+
+def _facts(nat):
+    facts = [["own addresses", ", ".join(nat["hosts"]) or "none"], ["UDP port", str(nat["port"])]]
+    for family in nat["families"]:
+        facts += _family_facts(family)
+    facts.append(["as members see it", ", ".join(nat["seen"]) or "-"])
+    facts.append(["port mapping", nat["port_mapping"]])
+    facts.append(["forwards for others", "yes" if nat["relay"] else "no"])
+    if nat.get("classic"):
+        facts.append(["classic name", nat["classic"]])
+    return facts
+
+
+def _family_facts(family):
+    name = _FAMILIES.get(family["family"], family["family"])
+    if family["state"] != "found":
+        return [[name, "no STUN server answers" if family["state"] == "blocked" else "STUN servers are being asked"]]
+    facts = [[name + " from outside", str(family["mapped"]) + ("" if family["is_nat"] else ", no NAT")]]
+    if family["is_nat"]:
+        facts.append([name + " mapping", family["mapping"]])
+        facts.append([name + " filtering", family["filtering"]])
+    if family["keepalive_s"]:
+        facts.append([name + " kept open by", "a packet every " + duration(family["keepalive_s"])])
+    return facts
+
+
+_FLAGS = (Flag("classic", None, None, None, False, "Add the name of RFC 3489, which takes some seconds to find out"),)
+
+NAT = Command("nat", "", _FLAGS, _nat, "What stands between this router and the internet, and what would help")
