@@ -10,6 +10,7 @@ from collections import namedtuple
 
 from . import uci
 from .errors import ConfigError
+from .turn_url import TURN_SERVERS
 from .values import (
     BOOLEAN,
     DEVICE,
@@ -47,6 +48,7 @@ SECTIONS = {
         Option("control", SOCKET, "/var/run/ipop.sock", "The socket on which the daemon answers 'ipop'"),
         Option("relay", choice("auto", "1", "0"), "auto", "Whether it forwards for members who can't meet directly"),
         Option("stun", SERVERS, None, "STUN servers, which say how this router looks from outside: HOST:PORT"),
+        Option("turn", TURN_SERVERS, None, "TURN servers, the last resort: turn://USER:PASSWORD@HOST, the best first"),
         Option("log_level", choice("error", "warning", "info", "debug"), "info", "How much is logged"),
     ),
     # another node; the section's name is the peer's

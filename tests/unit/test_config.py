@@ -108,6 +108,38 @@ def test_endpoints():
     assert endpoint("[::ffff:203.0.113.7]:9") == ("203.0.113.7", 9), "only one form of an address is in use"
 
 
+def turn(*urls):
+    return "config globals\n" + "".join(["list turn '%s'\n" % url for url in urls])
+
+
+def test_turn_servers_in_their_order():
+    urls = (
+        "turn://den:secret@turn.example",
+        "turn://den:a%40b@203.0.113.7:3479?transport=tcp",
+        "turns://den:secret@[2001:db8::1]?ca=/etc/ca.pem",
+    )
+    assert [tuple(server) for server in loaded(turn(*urls)).turn] == [
+        ("turn.example", 3478, "UDP", "den", "secret", None),
+        ("203.0.113.7", 3479, "TCP", "den", "a@b", None),
+        ("2001:db8::1", 5349, "TLS", "den", "secret", "/etc/ca.pem"),
+    ]
+
+
+def test_what_is_wrong_with_a_turn_server_is_said_without_the_password():
+    expected = "turn://USER:PASSWORD@HOST, with ?transport=tcp where UDP is blocked, or turns://USER:PASSWORD@HOST"
+    for url, wrong in (
+        ("turn:turn.example", "expected " + expected),
+        ("stun://den:secret@turn.example", "expected " + expected),
+        ("turn://den:secret@turn.example:0", "expected " + expected),
+        ("turn://turn.example", "a TURN server wants a login: expected " + expected),
+        ("turn://den@turn.example", "a TURN server wants a login: expected " + expected),
+        ("turn://d:s@t?ca=/x", "after ? only transport=tcp or transport=udp can stand, not 'ca=/x'"),
+        ("turns://d:s@t?transport=udp", "after ? only ca=FILE can stand, not 'transport=udp'"),
+        ("turns://d:s@t?ca=x", "ca: expected a path that begins with /, got 'x'"),
+    ):
+        assert errors(turn(url)) == ["f:2: option 'turn': " + wrong], errors(turn(url))
+
+
 def test_a_list_may_be_one_option_with_blanks():
     one = stock(PHONE, "option allowed_ips '10.1.2.3/32 fd00::3/128'", name="phone")
     two = stock(PHONE, "list allowed_ips 10.1.2.3", "list allowed_ips fd00::3", name="phone")

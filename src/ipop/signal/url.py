@@ -8,12 +8,11 @@ USER, PASSWORD and FILE may hold any character as %XX (RFC 3986 section 2.1). Al
 a FILE has to be on each of their routers.
 """
 
-import binascii
 from collections import namedtuple
 
-from ..values import ENDPOINT, FILE, Refused
+from .. import urls
+from ..values import Refused
 from ..wire import address
-from ..words import consists_of
 
 EXPECTED = "mqtt://HOST, mqtts://HOST or mqtt://USER:PASSWORD@HOST:PORT"
 URL_MAX = 255  # letters: it has to fit in an invite
@@ -25,25 +24,11 @@ Url = namedtuple("Url", ("host", "port", "tls", "user", "password", "ca"))
 
 def parse(text):
     """The Url in a text. Raises ValueError; Refused, where there is more to say than what was EXPECTED."""
-    scheme, mark, rest = text.partition("://")
-    if not mark or scheme not in _PORTS or not all("!" <= letter <= "~" for letter in text):
-        raise ValueError("expected " + EXPECTED)
     if len(text) > URL_MAX:
         raise Refused(f"a broker's URL has at most {URL_MAX} letters")
-    rest, question, query = rest.partition("?")
-    login, at, place = rest.rpartition("@")
-    user, colon, password = login.partition(":")
-    if at and not user:
-        raise ValueError("expected " + EXPECTED)
-    host, port = _place(place, _PORTS[scheme])
-    return Url(
-        host,
-        port,
-        scheme == "mqtts",
-        _decode(user) if at else None,
-        _decode(password) if colon else None,
-        _ca(scheme, query) if question else None,
-    )
+    parts = urls.split(text, _PORTS, EXPECTED)
+    ca = None if parts.query is None else _ca(parts.scheme, parts.query)
+    return Url(parts.host, parts.port, parts.scheme == "mqtts", parts.user, parts.password, ca)
 
 
 def shown(url):
@@ -51,34 +36,8 @@ def shown(url):
     return address.text((url.host, url.port))
 
 
-def _place(text, port):
-    """(host, port)"""
-    if text[-1:] == "/":
-        text = text[:-1]
-    if ":" not in text.rpartition("]")[2]:
-        text += f":{port}"
-    return ENDPOINT.parse(text)
-
-
 def _ca(scheme, query):
     name, _, value = query.partition("=")
     if name != "ca" or scheme != "mqtts":
         raise Refused(f"after ? only ca=FILE can stand, and with mqtts:// only, not '{query}'")
-    try:
-        return FILE.parse(_decode(value))
-    except ValueError:
-        raise Refused(f"ca: expected {FILE.expected}, got '{value}'")
-
-
-def _decode(text):
-    """With %XX replaced."""
-    first, *rest = text.split("%")
-    data = first.encode()
-    for part in rest:
-        if len(part) < 2 or not consists_of(part[:2], "0123456789abcdefABCDEF"):
-            raise Refused("after % two hexadecimal digits have to follow: write %25 for the % itself")
-        data += binascii.unhexlify(part[:2]) + part[2:].encode()
-    try:
-        return data.decode()
-    except ValueError:
-        raise Refused("what is written as %XX has to be UTF-8")
+    return urls.ca(value)
