@@ -14,8 +14,9 @@ Parts = namedtuple("Parts", ("scheme", "host", "port", "user", "password", "quer
 
 
 def split(text, ports, expected):
-    """The Parts of a text. `ports` are those of each scheme where none is given. Raises ValueError; Refused, where there
-    is more to say than what was `expected`."""
+    """The Parts of a text. `ports` are those of each scheme where none is given.
+
+    Raises ValueError; Refused, where there is more to say than what was `expected`."""
     scheme, mark, rest = text.partition("://")
     if not mark or scheme not in ports or not all("!" <= letter <= "~" for letter in text):
         raise ValueError("expected " + expected)

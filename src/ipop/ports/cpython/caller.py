@@ -12,7 +12,8 @@ from ...signal.url import shown
 from ..events import Disconnected, Message
 from . import clock
 from .broker import Accepted, Dropped
-from .mqtt import MQTT_3_1_1, MQTT_5, Connection, Failure
+from .mqtt import MQTT_3_1_1, MQTT_5, Connection, Unanswered
+from .stream import Failure
 
 EVENTS_MAX = 256  # that the loop has not taken; then no more is read
 PAUSE_WHEN_FULL = 20  # ms
@@ -79,9 +80,8 @@ class Caller:
         """A Connection, if need be with the other version of MQTT. Raises Failure."""
         try:
             return self._connect_as(index, self._versions[index])
-        except Failure as failure:
-            if not failure.is_version:
-                raise
+        except Unanswered:
+            pass
         other = MQTT_3_1_1 if self._versions[index] == MQTT_5 else MQTT_5
         connection = self._connect_as(index, other)
         self._versions[index] = other

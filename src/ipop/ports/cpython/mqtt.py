@@ -9,34 +9,27 @@ ends the connection and nothing else, and how large a packet is and how many are
 
 import secrets
 import select
-import socket
-import ssl
 
 from paho.mqtt import client as paho
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from ...signal.signalling import MESSAGE_MAX
-from ...words import why
 from . import clock
+from .stream import CONNECT_MAX, NO_ANSWER, Failure, send_at_once, tls_context, words
 
 MQTT_5, MQTT_3_1_1 = paho.MQTTv5, paho.MQTTv311
 PACKET_MAX = MESSAGE_MAX + 1024  # bytes of a packet: MQTT 5 keeps larger ones from us
 PACKET_LIMIT = 4 << 20  # bytes with which a connection ends: with 3.1.1 anybody may leave something large
 CHUNK = 65_536  # bytes that are read at a time
-CONNECT_MAX = 10_000  # ms
 KEEPALIVE = 60  # s of silence after which the broker is asked whether it is there
 UNDER_WAY_MAX = 20  # messages that the broker has not confirmed
 EXPIRY = 30 * 86_400  # s for which it keeps what nobody renews (MQTT 5)
 _READS = 16  # packets in one turn
 
 
-class Failure(Exception):
-    """`args[0]` says why there is no connection. `is_version`: it might be for the version of MQTT."""
-
-    def __init__(self, reason, is_version=False):
-        super().__init__(reason)
-        self.is_version = is_version
+class Unanswered(Failure):
+    """It might be for the version of MQTT."""
 
 
 class Connection:
@@ -130,7 +123,7 @@ class Connection:
             reconnect_on_failure=False,
         )
         client.connect_timeout = CONNECT_MAX / 1000
-        client.on_socket_open = _send_at_once
+        client.on_socket_open = lambda client, userdata, sock: send_at_once(sock)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
@@ -141,7 +134,7 @@ class Connection:
         if url.user is not None:
             client.username_pw_set(url.user, url.password)
         if url.tls:
-            client.tls_set_context(_tls(url.ca))
+            client.tls_set_context(tls_context(url.ca))
         return client
 
     def _connect(self, url):
@@ -152,19 +145,19 @@ class Connection:
         try:
             self._client.connect(url.host, url.port, KEEPALIVE, properties=properties)
         except (OSError, ValueError) as error:
-            raise Failure(_words(error))
+            raise Failure(words(error))
         until = clock.monotonic() + CONNECT_MAX
         while not self._is_accepted:
             left = until - clock.monotonic()
             if left <= 0:
-                raise Failure("no answer")
+                raise Failure(NO_ANSWER)
             try:
                 self.turn(self._wait(left))
             except Failure as failure:
                 reason = failure.args[0]
                 if self._answer is None and reason == _BROKEN_OFF:
                     reason = "hung up without an answer"
-                raise Failure(reason, self._answer in (None, _OTHER_VERSION))
+                raise (Unanswered if self._answer in (None, _OTHER_VERSION) else Failure)(reason)
 
     def _wait(self, timeout):
         """Up to `timeout` ms. Returns whether there is something to read."""
@@ -249,33 +242,3 @@ _NEEDS = (
     ("RetainAvailable", "keeps no messages, and a group needs that"),
     ("WildcardSubscriptionAvailable", "allows no wildcards, and a group needs them"),
 )
-_NOT_YET_VALID, _EXPIRED = 9, 10  # X509_V_ERR_...
-
-
-def _send_at_once(client, userdata, sock):
-    """Else the kernel holds a message back until the last one is confirmed, for 40 ms (RFC 896)."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def _tls(ca):
-    try:
-        return ssl.create_default_context(cafile=ca)
-    except ssl.SSLError:
-        raise Failure("there is no certificate in %s" % ca)
-    except OSError as error:
-        raise Failure("%s: %s" % (ca, why(error)))
-
-
-def _words(error):
-    """Why a connection could not be made."""
-    if isinstance(error, socket.gaierror):
-        return "its name can't be resolved"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        hint = " (is this router's clock right?)" if error.verify_code in (_NOT_YET_VALID, _EXPIRED) else ""
-        return "certificate is not trusted: %s%s" % (error.verify_message, hint)
-    if isinstance(error, (ssl.SSLError, ConnectionResetError)):
-        reason = getattr(error, "reason", None) or "it hung up"
-        return "no TLS there (%s)" % reason.lower().replace("_", " ")
-    if isinstance(error, TimeoutError):
-        return "no answer"
-    return why(error).lower() if isinstance(error, OSError) else str(error)

@@ -1,6 +1,6 @@
-"""Bytes to and from a broker, without waiting: a descriptor in the poller, and how a TCP connection comes to be.
+"""Bytes to and from a server, without waiting: a descriptor in the poller, and how a TCP connection comes to be.
 
-    stream = Tcp(url, poller, handler, now)     # or Tls: `handler` is called when there is something to do
+    stream = Tcp(server, poller, handler, now)  # or Tls: `handler` is called when there is something to do
     stream.turn(now)                            # until it `is_open`; raises Failure
     stream.receive(buffer), stream.send(data)
 """
@@ -64,19 +64,19 @@ class Stream:
 
 
 class Tcp(Stream):
-    """To the host of a Url: to each of its addresses in turn, until one answers."""
+    """To the host of a `server`, anything with host and port (and `ca` for Tls): to each of its addresses in turn."""
 
-    def __init__(self, url, poller, handler, now):
+    def __init__(self, server, poller, handler, now):
         Stream.__init__(self, poller, handler, now + CONNECT_MAX)
         self._lookup = None
         self._addresses = []  # that have not been tried
         self._address = None  # the one that is being tried, as connect takes it
         self._give_up_at = now  # on that one
         self._reason = NO_ANSWER  # why the last one failed
-        if address.is_ip(url.host):
-            self._addresses.append((url.host, url.port))
+        if address.is_ip(server.host):
+            self._addresses.append((server.host, server.port))
         else:
-            self._lookup = Lookup(url.host, url.port, socket.SOCK_STREAM)
+            self._lookup = Lookup(server.host, server.port, socket.SOCK_STREAM)
             self._use(self._lookup)
 
     def poll_timeout(self):
