@@ -9,7 +9,10 @@ PORTABLE = $(shell find src/ipop tests/unit tests/sim -name '*.py' -not -path '*
 # What is installed on a router with MicroPython.
 BUILT = build/micropython
 
-.PHONY: help micropython demo demo-clean test lint clean
+# How long a soak takes.
+MINUTES = 10
+
+.PHONY: help micropython demo demo-clean test footprint soak lint clean
 
 help:
 	@echo 'make demo            two homes on one LAN, on this machine, in half a minute'
@@ -19,6 +22,8 @@ help:
 	@echo 'make micropython     what is installed on a router with MicroPython, in $(BUILT)'
 	@echo 'make test            lint and every test'
 	@echo 'make test T=…        some tests: a file, or pytest arguments such as T="-k replay"'
+	@echo 'make footprint       sizes, memory, start and speed on both interpreters, in five minutes'
+	@echo 'make soak MINUTES=10 INTERPRETER=micropython    two homes at full speed: memory, and what gets lost'
 	@echo 'make lint            ruff, and every portable file through the MicroPython compiler'
 	@echo 'make clean           forget what was installed into this folder'
 
@@ -34,6 +39,16 @@ demo-clean:
 # Two at a time: the lab's tests mostly wait. A chosen few run one by one, so that -s and --pdb work.
 test: lint $(BUILT)
 	@$(BIN)/pytest $(if $(T),$(T),-q -n 2 --dist loadgroup)
+
+footprint:
+	@tests/setup test
+	@$(MAKE) --silent $(BUILT)
+	@PYTHONPATH=tests/lab $(BIN)/python tests/bench/footprint.py
+
+soak:
+	@tests/setup test
+	@$(MAKE) --silent $(BUILT)
+	@PYTHONPATH=tests/lab $(BIN)/python tests/bench/soak.py $(MINUTES) $(if $(INTERPRETER),$(INTERPRETER),micropython)
 
 micropython: $(BUILT)
 
