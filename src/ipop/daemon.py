@@ -63,7 +63,15 @@ class Daemon:
             self._dropped = {}  # what was no tunnel's
             self._uplink = self._keep(
                 Uplink(
-                    options.state_dir, options.stun, self._udp, poller, self._count, self._own_devices, self._on_uplink
+                    options.state_dir,
+                    options.stun,
+                    options.turn,
+                    self._udp,
+                    poller,
+                    self._count,
+                    self._set_problem,
+                    self._own_devices,
+                    self._on_uplink,
                 )
             )
             if options.peers:
@@ -73,7 +81,6 @@ class Daemon:
                 Groups(
                     options,
                     self._timestamps,
-                    self._udp,
                     poller,
                     self._set_problem,
                     self._take_device,
@@ -94,7 +101,7 @@ class Daemon:
         options = self._opened
         node = Node(options.private_key, crypto, self._timestamps, now, VERSION, has_room=memory.has_room)
         tap = Tap(options.device, options.bridge)
-        network = Network(node, tap, self._udp, self._poller, self._set_problem, self._on_node_event)
+        network = Network(node, tap, self._uplink, self._poller, self._set_problem, self._on_node_event)
         self._static = self._keep(StaticPeers(network, self._poller, self._set_problem))
         self._static.configure(self._config.peers, now)
 
@@ -144,6 +151,8 @@ class Daemon:
         self._timestamps.set_clock(clock.wall(), now)
         self._deadlines.handle_timeout(now)
         self._uplink.handle_turn(now)
+        while self._uplink.receive(self._datagrams):
+            self._hand_out(now)
         if self._static is not None:
             self._static.handle_turn(now)
         self._groups.handle_turn(now)
@@ -158,7 +167,11 @@ class Daemon:
         batch = self._datagrams
         batch.clear()
         udp_socket.receive(batch)
-        networks, now = self._networks(), clock.monotonic()
+        self._hand_out(clock.monotonic())
+
+    def _hand_out(self, now):
+        """What was received goes to the networks."""
+        batch, networks = self._datagrams, self._networks()
         owner, first = None, 0
         for i in range(batch.count):
             network = self._owner_of(batch, i, networks, now)
@@ -231,15 +244,12 @@ class Daemon:
         self._udp.close()
         self._open[self._open.index(self._udp)] = udp
         self._udp = udp
-        if self._static is not None:
-            self._static.network.udp = udp
-        self._groups.use_udp(udp)
         self._uplink.use_udp(udp)
         self._watch_udp()
 
     def _needs_restart(self, new):
         """What of a new configuration can only be had by a restart, as a sentence, or None."""
-        options = ("device", "bridge", "relay", "stun", "control", "state_dir", "private_key", "groups")
+        options = ("device", "bridge", "relay", "stun", "turn", "control", "state_dir", "private_key", "groups")
         changed = [name for name in options if getattr(self._opened, name) != getattr(new, name)]
         return "restart ipopd to change: " + ", ".join(changed) if changed else None
 

@@ -22,11 +22,10 @@ class Groups:
     are in use; `endpoints` are where others were before the restart; `uplink` knows where this router is. What people
     ask for raises UserError."""
 
-    def __init__(self, options, timestamps, udp, poller, set_problem, take_device, endpoints, uplink):
+    def __init__(self, options, timestamps, poller, set_problem, take_device, endpoints, uplink):
         self._options = options
         self._take_device = take_device
         self._timestamps = timestamps
-        self._udp = udp
         self._poller = poller
         self._set_problem = set_problem
         self._uplink = uplink
@@ -82,12 +81,6 @@ class Groups:
         for joining in [joining for joining in self._joining.values() if joining.joiner.is_over]:
             self._end_joining(joining, now)
 
-    def use_udp(self, udp):
-        """The port has changed."""
-        self._udp = udp
-        for membership in self._memberships.values():
-            membership.use_udp(udp)
-
     def handle_new_addresses(self, now):
         """The router has other addresses than before."""
         for membership in self._memberships.values():
@@ -126,7 +119,6 @@ class Groups:
                 (device, bridge),
                 slot,
                 self._timestamps,
-                self._udp,
                 self._poller,
                 self._set_problem,
                 dict(endpoints),

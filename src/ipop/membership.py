@@ -91,7 +91,7 @@ class Membership:
     our addresses. Raises UserError, Rejected or ValueError, with nothing left open."""
 
     def __init__(
-        self, name, identity, kept, shelf, tap, slot, timestamps, udp, poller, set_problem, endpoints, relay, uplink
+        self, name, identity, kept, shelf, tap, slot, timestamps, poller, set_problem, endpoints, relay, uplink
     ):
         now = clock.monotonic()
         self.name = name
@@ -115,7 +115,7 @@ class Membership:
         self._places_at = now + SETTLE
         self._configured = None
         self.group.attach(self.node.gossip, now, clock.wall())
-        self.network = Network(self.node, Tap(tap[0], tap[1]), udp, poller, set_problem, self._on_event)
+        self.network = Network(self.node, Tap(tap[0], tap[1]), uplink, poller, set_problem, self._on_event)
         will = self.group.signalling.will
         self._wire = Wire(name, self.group, self._urls, will, poller, self._count, set_problem, self._on_message)
         self._configure(now)
@@ -125,16 +125,13 @@ class Membership:
     def close(self):
         self._wire.close()
         self.network.close()
+        self._uplink.permit(self.name, [], clock.monotonic())
         self._set_problem(self.name + NOT_KEPT, None)
 
     def brokers(self):
         """[{"url": without what is secret, "connected"}]"""
         shown = [url.shown(each) for each in self._urls]
         return [{"url": text, "connected": text == self._wire.connected_to} for text in shown]
-
-    def use_udp(self, udp):
-        """The port has changed."""
-        self.network.udp = udp
 
     def poll_timeout(self):
         times = [self.network.poll_timeout(), self.group.poll_timeout()]
@@ -197,15 +194,17 @@ class Membership:
 
     def _configure(self, now):
         """Let the node know who the members are, and where."""
-        known = (self.group.roster.revision, self.group.places.digest())
+        known = (self.group.roster.revision, self.group.places.digest(), self._uplink.relayed)
         if known == self._configured:
             return
         self._configured = known
         peers = self.group.peers()
         configs = [PeerConfig(name, key, None, None, "sha256", [], KEEPALIVE) for name, key in peers]
         self.network.configure(configs, now)
-        for key, addresses, relays in self.group.candidates():
-            self.node.set_candidates(key, addresses, now, relays)
+        candidates = self.group.candidates()
+        for key, addresses, relays in candidates:
+            self.node.set_candidates(key, addresses + self._uplink.by_turn(addresses), now, relays)
+        self._uplink.permit(self.name, [addr for _, addresses, _ in candidates for addr in addresses], now)
 
     def handle_new_addresses(self, now):
         """The router has other addresses than before: the broker may not know yet that the old connection is dead."""

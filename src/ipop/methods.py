@@ -7,6 +7,7 @@
     nat              {"port", "hosts": this router's own addresses, "public": whether one of them is good everywhere,
                      "seen": where members see it, "relay": whether it forwards for others,
                      "port_mapping": what the router before says to that, "mapped_port": its "ip:port" or null,
+                     "turn": what came of the TURN servers, in words, or null without one,
                      "families": [{"family": "ipv4" or "ipv6", "state": "asking", "found" or "blocked", "mapped",
                      "is_nat", "mapping", "filtering", "keepalive_s", "servers"}]: see overlay/stun.py}
 

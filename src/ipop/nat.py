@@ -73,6 +73,8 @@ def _facts(nat):
         facts += _family_facts(family)
     facts.append(["as members see it", ", ".join(nat["seen"]) or "-"])
     facts.append(["port mapping", nat["port_mapping"]])
+    if nat.get("turn"):
+        facts.append(["TURN", nat["turn"]])
     facts.append(["forwards for others", "yes" if nat["relay"] else "no"])
     if nat.get("classic"):
         facts.append(["classic name", nat["classic"]])

@@ -19,14 +19,14 @@ def new_batch():
 
 
 class Network:
-    """`udp` is the daemon's sockets, which may be exchanged at any time.
+    """`uplink` is what datagrams are sent by.
 
     `set_problem(topic, text)` shows what is wrong; the node's events go to `on_event(event, now)`."""
 
-    def __init__(self, node, tap, udp, poller, set_problem, on_event):
+    def __init__(self, node, tap, uplink, poller, set_problem, on_event):
         self.node = node
         self.tap = tap
-        self.udp = udp
+        self._uplink = uplink
         self._poller = poller
         self._set_problem = set_problem
         self._on_event = on_event
@@ -76,7 +76,7 @@ class Network:
         batch.clear()
         self._set_problem(self.tap.name, self.tap.receive(batch))
         self.node.handle_frames(batch, clock.monotonic())
-        self.udp.send_batch(batch, self.node.count)
+        self._uplink.send_batch(batch, self.node.count)
         if self.tap.is_gone:
             self._poller.forget(fd)
 
@@ -111,7 +111,7 @@ class Network:
             item = self.node.poll_transmit()
             if item is None:
                 break
-            self._count(self.udp.send(item[0], item[1]))
+            self._count(self._uplink.send(item[0], item[1]))
         self._has_more = item is not None
 
     def _count(self, reason):

@@ -20,6 +20,7 @@ from .overlay.gossip import Gossip
 from .overlay.paths import NONCE
 from .overlay.relay import PREFIX, Relay, is_relayed, through
 from .overlay.wayfinder import Search, Wayfinder
+from .overlay.ways import is_by_turn, is_detour
 from .wg import messages
 from .wg.peer import ELSEWHERE, LOST, SESSION, SILENT
 from .wg.tunnel import Tunnel
@@ -291,7 +292,7 @@ class Node:
         size = session.seal(mem, batch.ptr, at, n)
         at -= messages.TRANSPORT_HEADER
         peer.sent(now, size)
-        if is_relayed(peer.endpoint):
+        if is_detour(peer.endpoint):
             self._tunnel.transmit(bytes(mem[at : at + size]), peer.endpoint, is_frame=True)
             return 0
         batch.start[i] = at
@@ -452,7 +453,7 @@ class Node:
         if len(content) < NONCE:
             raise Rejected("bad-payload")
         # back to where it came from: that path is what is being asked about
-        seen = b"" if is_relayed(addr) else address.text(addr).encode()
+        seen = b"" if is_detour(addr) else address.text(addr).encode()
         link.peer.tell(payload.control(payload.PONG, content[:NONCE] + seen), now, wants_answer=False, addr=addr)
 
     def _handle_pong(self, link, content, addr, now):
@@ -460,11 +461,11 @@ class Node:
         if answer is None:
             raise Rejected("unexpected-pong")
         probe, is_moving = answer
-        if not is_relayed(addr):
+        if not is_detour(addr):
             self._note_where_we_are_seen(link, _address(content[NONCE:]))
         if is_moving:
             link.peer.reach(addr, now)
-            if is_relayed(addr):
+            if is_detour(addr):
                 link.search.begin(now)  # for a way back
             if self._gossip is not None:
                 self._gossip.ask(link, now)
@@ -569,9 +570,9 @@ class Node:
     # --- what can be seen from outside
 
     def endpoints(self):
-        """Where each peer was last reached without a relay: {public key: address}."""
+        """Where each peer was last reached directly: {public key: address}."""
         known = [(key, link.peer.endpoint) for key, link in self._links.items()]
-        return {key: addr for key, addr in known if addr is not None and not is_relayed(addr)}
+        return {key: addr for key, addr in known if addr is not None and not is_detour(addr)}
 
     def status(self, now):
         """The node in figures."""
@@ -589,9 +590,11 @@ class Node:
         }
 
     def way(self, addr):
-        """An address in words for people: "203.0.113.7:51820", "through den", or None for None."""
-        if addr is None or not is_relayed(addr):
+        """An address in words for people: "203.0.113.7:51820", "through den", "through TURN", or None for None."""
+        if addr is None or not is_detour(addr):
             return address.text(addr)
+        if is_by_turn(addr):
+            return "through TURN"
         relay = self.relay.link_of(addr)
         return "through " + (relay.config.name if relay is not None else "a relay")
 

@@ -1,21 +1,31 @@
-"""The way out of this router, as the daemon sees it: its addresses, and an Outside that is fed and heard."""
+"""The way out of this router, as the daemon sees it: its addresses, what it sends, and what is asked for both.
+
+All that leaves for other nodes goes through here. What is to go by TURN (overlay/ways.py) leaves from our address at a
+TURN server, and all else from the data socket. An Outside and a TurnLine are fed and heard.
+"""
 
 from .overlay.outside import Outside
+from .overlay.ways import beyond_turn, by_turn, is_by_turn
 from .ports import Resolver, clock, crypto, files, interfaces
+from .turn_line import TurnLine
+from .turn_url import UDP
 from .wire import address
 
 LOOK_AGAIN = 10_000  # ms, in case a change was not told
 RESOLVE_AGAIN = 3_600_000  # ms between two look-ups of the servers' names
+RESOLVE_SOON = 30_000  # ms, where one of them had no answer
+HOSTS_MAX = 10  # of our own addresses that others are told
 SECRET = 32  # bytes
 
 
 class Uplink:
-    """`udp` is the daemon's sockets; `servers` are the configuration's STUN servers, (host, port).
+    """`udp` is the daemon's sockets; `stun` are the configuration's STUN servers, (host, port), `turn` its TurnServers,
+    which are asked as STUN servers too where UDP is their transport.
 
     `ours()` are the names of the devices and bridges that are the daemon's own, whose addresses nobody can call;
     `on_change(is_new, now)` is called when `addresses` may be others: with True when it is our own that are."""
 
-    def __init__(self, state_dir, servers, udp, poller, count, ours, on_change):
+    def __init__(self, state_dir, stun, turn, udp, poller, count, set_problem, ours, on_change):
         now = clock.monotonic()
         self._udp = udp
         self._poller = poller
@@ -27,10 +37,12 @@ class Uplink:
         self._hosts = []  # our own IP addresses
         self._gateway = None
         self._look_at = now
-        self._servers = servers
+        self._servers = stun + [(server.host, server.port) for server in turn if server.transport == UDP]
         self._found = {}  # server -> [address, ...]
         self._resolve_at = now
         self._resolver = Resolver()
+        self._turn = TurnLine(turn, self._find, self._send_directly, poller, count, set_problem)
+        self._permitted = {}  # who asked for it -> hosts
         self._changes = interfaces.Changes()
         poller.watch(self._resolver.fileno(), self._on_resolved)
         poller.watch(self._changes.fileno(), self._on_changes)
@@ -41,12 +53,14 @@ class Uplink:
         self._udp = udp
         self._outside = Outside(crypto, self._secret, udp.port, self._count)
         self._set_servers(clock.monotonic())
+        self._turn.handle_new_port(clock.monotonic())
         self._hosts = None
         self._look_at = 0
 
     def close(self):
+        self._turn.close()
         self._outside.close(clock.monotonic())
-        self._send()
+        self._send_queued()
         for each in (self._resolver, self._changes):
             self._poller.forget(each.fileno())
         self._changes.close()
@@ -56,9 +70,23 @@ class Uplink:
         return [(ip, self._udp.port) for ip in self._hosts or ()]
 
     def addresses(self):
-        """Those, then what they look like from outside."""
-        own = self.hosts()
-        return own + [addr for addr in self._outside.addresses() if addr not in own]
+        """Those, what they look like from outside, and the one at a TURN server."""
+        own = self.hosts()[:HOSTS_MAX]
+        return own + [addr for addr in self._outside.addresses() if addr not in own] + self.relayed
+
+    @property
+    def relayed(self):
+        """Our addresses at a TURN server, [(ip, port)]."""
+        return self._turn.relayed
+
+    def by_turn(self, addresses):
+        """The ways to these from there."""
+        return [by_turn(addr) for addr in addresses if self._turn.reaches(addr[0])]
+
+    def permit(self, owner, addresses, now):
+        """Who may send to us there, for the sake of one of the daemon's networks; [] when it is closed."""
+        self._permitted[owner] = {host for host, _ in addresses}
+        self._turn.permit(sorted({host for hosts in self._permitted.values() for host in hosts}), now)
 
     def is_reachable(self):
         """Whether one of our own addresses is good everywhere."""
@@ -73,17 +101,37 @@ class Uplink:
             "public": self.is_reachable(),
             "port_mapping": port_mapping,
             "mapped_port": address.text(mapped),
+            "turn": self._turn.text(),
             "families": [_shown(family) for family in families],
         }
 
     def handle_datagram(self, data, addr, now):
         """Whether a datagram was for us, and for no tunnel."""
-        return self._outside.handle_datagram(data, addr, now)
+        return self._turn.handle_datagram(data, addr, now) or self._outside.handle_datagram(data, addr, now)
+
+    def receive(self, batch):
+        """Fill the batch with what came to our address at a TURN server. Returns whether there was anything."""
+        batch.clear()
+        while batch.count < batch.slots:
+            item = self._turn.poll_received()
+            if item is None:
+                break
+            batch.put(item[0], by_turn(item[1]))
+        return batch.count > 0
+
+    def send_batch(self, batch, count):
+        """Send the datagrams of a batch, none of them by TURN; `count(word)` is told why one was lost."""
+        self._udp.send_batch(batch, count)
+
+    def send(self, data, addr):
+        """Send one datagram. Returns None, or a word for why it was lost."""
+        if is_by_turn(addr):
+            return self._turn.send(data, beyond_turn(addr), clock.monotonic())
+        return self._udp.send(data, addr)
 
     def poll_timeout(self):
-        when = self._look_at if self._resolve_at is None else min(self._look_at, self._resolve_at)
-        due = self._outside.poll_timeout()
-        return when if due is None else min(when, due)
+        times = [self._look_at, self._resolve_at, self._outside.poll_timeout(), self._turn.poll_timeout()]
+        return min([when for when in times if when is not None])
 
     def handle_turn(self, now):
         """What is to be done in each turn of the loop."""
@@ -92,11 +140,16 @@ class Uplink:
         if self._resolve_at is not None and now >= self._resolve_at:
             self._resolve(now)
         self._outside.handle_timeout(now)
-        self._send()
-        if self._outside.poll_change():
+        self._send_queued()
+        self._turn.handle_turn(now)
+        is_new, is_relayed = self._outside.poll_change(), self._turn.poll_change()
+        if is_new or is_relayed:
             self._on_change(False, now)
 
-    def _send(self):
+    def _send_directly(self, data, addr):
+        return self._udp.send(data, addr)
+
+    def _send_queued(self):
         item = self._outside.poll_transmit()
         while item is not None:
             reason = self._udp.send(item[0], item[1])
@@ -122,6 +175,7 @@ class Uplink:
         if (hosts, gateway) != (self._hosts, self._gateway):
             self._hosts, self._gateway = hosts, gateway
             self._outside.set_network(hosts, gateway, now)
+            self._turn.handle_new_network(now)
             self._on_change(True, now)
 
     # --- the servers
@@ -141,8 +195,14 @@ class Uplink:
             server, found = answer
             if found or server not in self._found:
                 self._found[server] = found
+            if not found:
+                self._resolve_at = min(self._resolve_at, clock.monotonic() + RESOLVE_SOON)
             answer = self._resolver.poll()
         self._set_servers(clock.monotonic())
+
+    def _find(self, server):
+        """The addresses of one of the servers, None while they are being looked up."""
+        return self._found.get(server)
 
     def _set_servers(self, now):
         self._outside.set_servers([addr for server in self._servers for addr in self._found.get(server, ())], now)

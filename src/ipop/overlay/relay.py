@@ -8,27 +8,27 @@ kind 1, to the relay: send this to that member. kind 2, from the relay: that mem
 8 bytes of its WireGuard key. So nobody relays for strangers, nobody can name a place to send to that isn't a member's,
 and the receiver knows who brought it. A relay sends to members that it reaches directly, and so no datagram goes round.
 
-For the rest of the node a way through a relay is an address like others: ("@", relay and member in hexadecimal, port
-0). It is proven like others too, before it carries data (overlay/paths.py).
+For the rest of the node a way through a relay is an address like others (ways.py). It is proven like others too, before
+it carries data (paths.py).
 """
 
 import binascii
 
 from ..errors import Rejected
 from ..wire import payload
+from .ways import RELAY
 
 PREFIX = 8  # bytes of a key
 RATE = 4_000_000  # bytes per second that are forwarded for one member; as many at once
-_MARK = "@"
 
 
 def through(relay, member):
     """The address of the member with one key (or its first 8 bytes) through the relay with another."""
-    return _MARK + _hex(relay) + _hex(member), 0
+    return RELAY + _hex(relay) + _hex(member), 0
 
 
 def is_relayed(addr):
-    return addr[0][:1] == _MARK
+    return addr[0][0] == RELAY
 
 
 def route(addr):

@@ -1,20 +1,21 @@
 """Which of the addresses of one of our own nodes to send to: probed, compared, changed when another one is better.
 
-A way is an address, or a relay (overlay/relay.py); paths.py says how one is proven. All of them are asked at once, when
-a node was found, when new ones become known, and when it falls silent. They are asked again after the gaps of LADDER:
-two NATs let each other in only if both sides have sent, and it may take a while until both know where to. Then rarely,
-and only if there was traffic since that would gain by it: an idle pair asks nothing.
+A way is an address, or a detour through a relay or a TURN server (ways.py); paths.py says how one is proven. All of
+them are asked at once, when a node was found, when new ones become known, and when it falls silent. They are asked
+again after the gaps of LADDER: two NATs let each other in only if both sides have sent, and it may take a while until
+both know where to. Then rarely, and only if there was traffic since that would gain by it: an idle pair asks nothing.
 
     what            then
     ----            ----
     no answer any more where we send, and one from elsewhere     that way is taken
-    an answer that came directly, while we send through a relay  the same
+    an answer that came directly, while we send by a detour      the same
     an answer from where the other side sends now                the same: it may have moved
     an answer in less than three quarters of the time            the same
 """
 
 from .paths import Paths
 from .relay import is_relayed
+from .ways import is_detour
 
 LADDER = (250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000)  # ms between the rounds of questions
 DIRECT_ROUNDS = 3  # of them for who is reached directly
@@ -56,7 +57,7 @@ class Search:
             return
         peer = self._link.peer
         traffic = peer.bytes_in + peer.bytes_out
-        is_direct = peer.endpoint is not None and not is_relayed(peer.endpoint)
+        is_direct = peer.endpoint is not None and not is_detour(peer.endpoint)
         is_ladder = self._round < (DIRECT_ROUNDS if is_direct else len(LADDER))
         if is_ladder or traffic - self._bytes >= TRAFFIC:
             self._finder.ask_everywhere(self._link, now)
@@ -139,8 +140,8 @@ class Wayfinder:
         endpoint, search = link.peer.endpoint, link.search
         if endpoint is None or link.peer.is_silent(now):
             return True
-        if is_relayed(addr) != is_relayed(endpoint):
-            return is_relayed(endpoint)
+        if is_detour(addr) != is_detour(endpoint):
+            return is_detour(endpoint)
         if addr == search.sends_from:
             return True
         return search.rtt is not None and rtt + GAIN <= search.rtt and 4 * rtt < 3 * search.rtt
