@@ -13,7 +13,7 @@ from . import VERSION, config, log, state
 from .control import Deferred, Refusal
 from .deadlines import Deadlines
 from .errors import ConfigError, UserError
-from .groups import Groups
+from .groups import Groups, group_with_default_device
 from .network import Network, new_batch
 from .node import ANSWERED, Node
 from .ports import INTERPRETER, Poller, Tap, Udp, clock, crypto, files, memory, terminal
@@ -25,6 +25,8 @@ from .wg.messages import TRANSPORT
 from .wg.timestamps import Timestamps
 from .wire import address
 from .words import did_you_mean, quoted, why
+
+STATIC_DEVICE = "ipop-peers"  # for the peers in the configuration, where a group has the one that is configured
 
 USAGE = """usage: ipopd [--config FILE] [--check] [--verbose]
 
@@ -100,10 +102,19 @@ class Daemon:
         """The network of the peers in the configuration."""
         options = self._opened
         node = Node(options.private_key, crypto, self._timestamps, now, VERSION, has_room=memory.has_room)
-        tap = Tap(options.device, options.bridge)
+        tap = Tap(*self._static_device(options))
         network = Network(node, tap, self._uplink, self._poller, self._set_problem, self._on_node_event)
         self._static = self._keep(StaticPeers(network, self._poller, self._set_problem))
         self._static.configure(self._config.peers, now)
+
+    def _static_device(self, options):
+        """(device, bridge or None): the configuration's, unless a group has them: what is plugged in there is its."""
+        owner = group_with_default_device(options)
+        if owner is None:
+            return options.device, options.bridge
+        text = "the peers in the configuration have device %s and no bridge, since %s belongs to the group %s"
+        self._set_problem("static device", text % (STATIC_DEVICE, options.device, owner))
+        return STATIC_DEVICE, None
 
     def _take_device(self):
         """The device and bridge of the configuration for a group, or None when they are in use."""

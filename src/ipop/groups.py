@@ -142,7 +142,7 @@ class Groups:
         """What to keep with a new group. The first one has the device of the configuration, and its bridge; nobody
         takes that over from it, for what is plugged in there belongs to that group."""
         kept = [self._shelf.identity(name) for name in self._shelf.names()]
-        is_taken = self._options.peers or any(each is not None and each.device == "" for each in kept)
+        is_taken = self._options.peers or any(each is None or each.device == "" for each in kept)
         return self._next_device() if is_taken else ""
 
     def _next_device(self):
@@ -481,6 +481,17 @@ class Groups:
         if not name:
             raise UserError(_WHICH % ", ".join(known))
         raise UserError("there is no group %s; %s" % (quoted(name), did_you_mean(name, known)))
+
+
+def group_with_default_device(options):
+    """The name of a group that keeps the device of the configuration, or None."""
+    shelf = Shelf(files, crypto, options.state_dir + "/groups")
+    own = {section.name for section in options.groups if section.device}
+    try:
+        kept = [(name, shelf.identity(name)) for name in shelf.names() if name not in own]
+    except UserError:
+        return None
+    return ([name for name, identity in kept if identity is not None and identity.device == ""] or [None])[0]
 
 
 def _fault(name, fault):

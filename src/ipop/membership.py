@@ -217,7 +217,7 @@ class Membership:
         seen = [addr for addr in self.node.seen_at() if addr not in own]
         relay = self.node.relay
         relay.is_willing = self._relay == "1" or (self._relay == "auto" and self._uplink.is_reachable())
-        relays = [] if relay.is_willing else self.node.choose_relays(self.group.relays())
+        relays = [] if self.node.is_open else self.node.choose_relays(self.group.relays())
         self.group.set_place(own + seen, now, relay.is_willing, relays)
 
 

@@ -29,8 +29,10 @@ from .wire.batch import Batch
 
 AGE_EVERY = 60_000  # ms between two clean-ups of the tables
 FRAMES_MAX = 64
-CANDIDATES_MAX = 8
+CANDIDATES_MAX = 16
 SEEN_MAX = 2
+SEEN_GAP = 30_000  # ms in which a peer's word on where it sees us counts, whatever else it says
+RELAY_GAIN = 20  # ms that another one has to be quicker, besides half the time
 RELAYS = 2  # that others are told to reach us through
 
 # endpoint: (ip, port) or None; preshared_key: 32 bytes or None; suite "sha256" or "blake2s" (a stock WireGuard peer);
@@ -55,7 +57,8 @@ class _NodeLink:
         self.is_up = False  # as last told to the shell
         self.release = None  # what it runs, from its HELLO
         self.search = Search(finder, self)
-        self.seen_at = None  # where it sees us, as it says
+        self.seen_at = None  # where it sees us, as it says,
+        self.seen_since = None  # and since when
 
     def wrap(self, mem, at, n):
         """Make the frame of `n` bytes at `at` what the tunnel carries: (start, length)."""
@@ -114,7 +117,7 @@ class Node:
         self._sending, self._receiving = Flow(crypto), Flow(crypto)
         self._hosts = Hosts(self.count)
         self.relay = Relay()
-        self._finder = Wayfinder(crypto, self._deadlines, self.relay, self._ask)
+        self._finder = Wayfinder(crypto, self._deadlines, self.relay, self._ask, self._tunnel.is_anothers)
         self._links = {}  # public key -> link
         self._node_links = []  # those that floods go to
         self._host_links = {}  # MAC -> link
@@ -184,19 +187,27 @@ class Node:
         """Up to SEEN_MAX addresses at which those who are reached directly see us, what most of them say first."""
         votes = {}
         for link in self._node_links:
-            if link.seen_at is not None and link.is_up and not is_relayed(link.peer.endpoint):
+            if link.seen_at is not None and link.is_up:
                 votes[link.seen_at] = votes.get(link.seen_at, 0) + 1
         return [addr for _, addr in sorted([(-n, addr) for addr, n in votes.items()])[:SEEN_MAX]]
 
     def choose_relays(self, willing):
         """Up to RELAYS of the nodes with these keys to be reached through: those to whom there is a direct way, the
-        quickest first. Who was chosen before stays until it is clearly slower or gone."""
+        quickest first. Who was chosen stays until it is gone or another is much quicker: each change is told to all."""
         known = [(self._links.get(key), key) for key in willing]
-        known = [(link, key) for link, key in known if link is not None and link.is_up]
+        known = [(link, key) for link, key in known if link is not None and link.is_up and link.peer.endpoint]
         known = [(link.search.rtt or 0, key) for link, key in known if not is_relayed(link.peer.endpoint)]
-        ranked = sorted([(rtt * (1 if key in self._relays else 1.5), key) for rtt, key in known])
-        self._relays = [key for _, key in ranked[:RELAYS]]
+        stays = [(rtt, key) for rtt, key in known if key in self._relays]
+        others = sorted([each for each in known if each not in stays])
+        if len(stays) == RELAYS and others and 2 * others[0][0] + RELAY_GAIN < max(stays)[0]:
+            stays.remove(max(stays))
+        self._relays = [key for _, key in sorted(stays + others[: RELAYS - len(stays)])]
         return self._relays
+
+    @property
+    def is_open(self):
+        """Whether somebody has called us from where we had not sent anything: then all can."""
+        return self._tunnel.was_called
 
     def _must_start_over(self, old, new):
         return old.preshared_key != new.preshared_key or old.suite != new.suite
@@ -462,7 +473,7 @@ class Node:
             raise Rejected("unexpected-pong")
         probe, is_moving = answer
         if not is_detour(addr):
-            self._note_where_we_are_seen(link, _address(content[NONCE:]))
+            self._note_where_we_are_seen(link, _address(content[NONCE:]), now)
         if is_moving:
             link.peer.reach(addr, now)
             if is_detour(addr):
@@ -473,9 +484,9 @@ class Node:
         if probe.token is not None:
             self._events.append(NodeEvent(ANSWERED, link.config.name, addr, probe.token))
 
-    def _note_where_we_are_seen(self, link, addr):
-        if link.seen_at != addr:
-            link.seen_at = addr
+    def _note_where_we_are_seen(self, link, addr, now):
+        if link.seen_at != addr and (link.seen_since is None or now - link.seen_since >= SEEN_GAP):
+            link.seen_at, link.seen_since = addr, now
             self._tell(SEEN, link)
 
     # --- paths

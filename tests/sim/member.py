@@ -195,7 +195,8 @@ class Member(Router):
         node, now = self.node, self._agenda.now
         if self.address is not None:
             node.relay.is_willing = True
-            self.group.set_place([self.address], now, True)
+            relays = [] if node.is_open else node.choose_relays(self.group.relays())
+            self.group.set_place([self.address], now, True, relays)
         else:
             addresses = [(self.host.address, PORT)] + node.seen_at()
             self.group.set_place(addresses, now, False, node.choose_relays(self.group.relays()))

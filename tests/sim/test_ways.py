@@ -1,6 +1,6 @@
 """Two homes find the best way to each other, whatever stands between them, and nobody notices when it changes."""
 
-from member import GroupSimulation
+from member import PORT, GroupSimulation
 from nat import ADDRESS_AND_PORT_DEPENDENT, ADDRESS_DEPENDENT, ENDPOINT_INDEPENDENT
 
 from ipop.overlay.relay import is_relayed, route
@@ -113,3 +113,52 @@ def test_a_relay_forwards_nothing_for_strangers_nor_to_them():
     helper.node.relay.is_willing = False
     assert not sim.hears(a, b)
     assert helper.dropped["relay-unwilling"] > 0
+
+
+def test_a_group_that_has_met_is_quiet():
+    """Each may be reached in several ways, and asks for them now and then; nobody's question is another one's cause."""
+    sim = GroupSimulation()
+    sim.found(*["home %d" % n for n in range(8)])
+    sim.simulate_time(2 * MINUTE)
+    seen = []
+    sim.internet.watch(lambda data, source, destination: seen.append(len(data)))
+    sim.simulate_time(5 * MINUTE)
+    pairs = 8 * 7 // 2
+    assert sum(seen) / pairs / 300 < 20, "bytes per second and pair"
+
+
+def test_a_relay_that_sends_from_its_own_address_what_it_should_hand_on_gets_nobodys_traffic():
+    sim, (helper,), (a, b) = homes("public", "public")
+    sim.simulate_time(20 * SECOND)
+    assert is_direct(a, b)
+    stolen = []
+    forward = helper.node.relay.forward
+
+    def keep(source, content, now):
+        stolen.append(content)
+        target = b if content[:8] == b.public_key[:8] else a
+        helper.host.send(content[8:], PORT, target.address)
+        return forward(source, content, now)
+
+    helper.node.relay.forward = keep
+    talk = sim.talk(a, b)
+    sim.simulate_time(5 * MINUTE)
+    assert way(a, b) == b.address and way(b, a) == a.address
+    talk.stop()
+    sim.simulate_time(SECOND)
+    assert talk.is_clean() and not talk.missing()
+
+
+def test_where_members_say_they_see_us_is_believed_once_in_a_while():
+    """A member that says something else each time makes nobody sign and tell a new place each time."""
+    sim, (helper,), (a, b) = homes("port restricted", "port restricted")
+    sim.simulate_time(20 * SECOND)
+    told = []
+    sign = a.group.set_place
+    a.group.set_place = lambda *rest: told.append(rest[0]) or sign(*rest)
+    link = a.node._links[helper.public_key]
+    for n in range(200):
+        a.node._note_where_we_are_seen(link, ("192.0.2.%d" % n, 1), sim.now)
+        a._pump()
+        sim.simulate_time(100)
+    assert len({repr(addresses) for addresses in told}) <= 2

@@ -26,6 +26,7 @@ from .who import find
 
 GROUNDS_MAX = 16_000  # bytes of entries that go with a new secret
 BOX_GRACE = 60_000  # ms in which those on line take up a new secret
+BOX_AGAIN = 3_600_000  # ms after which it is looked for others
 NEWS_MAX = 8  # roster entries that an announcement carries besides our own
 SETTLE_SOON, SETTLE_EVERY = 5_000, 60_000  # ms, for what follows from the time alone
 OUTDONE_GAP = 3_600_000  # ms by which the clock has to be set forward before the same place is said again
@@ -324,6 +325,7 @@ class Group:
         self.places.forget_strangers()
         self.secret.handle_roster(now)
         self._seen_revision = self.roster.revision
+        self._boxes_at = min(self._boxes_at, now + BOX_GRACE)
         if self._untold:
             self._gossip.tell_entries(self._untold, now)
             self._news.extend(self._untold[-NEWS_MAX:])
@@ -370,15 +372,16 @@ class Group:
     def _see_to_boxes(self, now):
         """A new secret waits for each member where only it can find and open it.
 
-        Who made it leaves it; when there was time to take it up, the owner too for those who have not."""
+        Who made it leaves it; when there was time to take it up, the owner too for those who have not. Both look again
+        when the roster has changed: somebody may have been let in under the old one."""
         is_new, is_ours = self.secret.offer != self._boxed, self.secret.signer == self.identity.public
-        is_due = self._boxes_at is not None and now >= self._boxes_at
+        is_due = now >= self._boxes_at
         if is_new:
             self._boxed, self._boxes_at = self.secret.offer, now + BOX_GRACE
             for key in list(self._left):
                 self._clear_box(key)
         elif is_due:
-            self._boxes_at = None
+            self._boxes_at = now + BOX_AGAIN
         if is_new and is_ours or is_due and not is_new and (is_ours or self._is_owner):
             self._leave_boxes()
 

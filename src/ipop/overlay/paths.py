@@ -8,8 +8,8 @@ silent peer is still there and how long a packet takes.
 from collections import namedtuple
 
 PROBE_LIFE = 10_000  # ms in which an answer counts
-PROBES_MAX = 256
-UNPROMPTED_MAX = 8  # probes under way to one peer that nobody asked for: it may be making addresses up
+PROBES_MAX = 1024
+UNPROMPTED_MAX = 40  # probes under way to one peer that nobody asked for: it may be making addresses up
 PROBE_GAP = 500  # ms between two probes of one address that nobody asked for
 NONCE = 8  # bytes
 

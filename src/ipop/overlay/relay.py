@@ -20,6 +20,7 @@ from .ways import RELAY
 
 PREFIX = 8  # bytes of a key
 RATE = 4_000_000  # bytes per second that are forwarded for one member; as many at once
+SMALLEST = 500  # bytes that a datagram counts as at least: each is work
 
 
 def through(relay, member):
@@ -99,7 +100,7 @@ class Relay:
         allowance = self._allowances.get(source)
         if allowance is None:
             allowance = self._allowances[source] = _Allowance(now)
-        if not allowance.take(len(content), now):
+        if not allowance.take(max(len(content), SMALLEST), now):
             raise Rejected("relay-limit")
         self.forwarded += len(content)
         data = payload.relayed(payload.FROM, source.peer.public_key[:PREFIX], content[PREFIX:])
@@ -108,6 +109,6 @@ class Relay:
     def _direct(self, prefix, now):
         """The link with a member that is reached without a relay and has compared rosters with us, or None."""
         link = self._links.get(prefix)
-        if link is None or link.peer.session_to_send(now) is None or is_relayed(link.peer.endpoint):
+        if link is None or link.peer.session_to_send(now) is None:  # which has an endpoint
             return None
-        return link
+        return None if is_relayed(link.peer.endpoint) else link

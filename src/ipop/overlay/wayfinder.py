@@ -9,8 +9,12 @@ both know where to. Then rarely, and only if there was traffic since that would 
     ----            ----
     no answer any more where we send, and one from elsewhere     that way is taken
     an answer that came directly, while we send by a detour      the same
-    an answer from where the other side sends now                the same: it may have moved
+    an answer from where the other side sends now, and nothing
+    since then from where we send                                the same: it has moved
     an answer in less than three quarters of the time            the same
+
+Who is heard from a new address need not be there: a relay can send from its own what it was to hand on. So the old one
+is asked as well, and stays if it answers first; and nobody is where another one is.
 """
 
 from .paths import Paths
@@ -33,12 +37,22 @@ class Search:
         self.wake_at = None
         self.rtt = None  # ms to the endpoint, smoothed
         self.sends_from = None  # where the other side sent from when it was not its endpoint
-        self.asked_there_at = None  # when we last asked there for that reason
+        self.asked_there_at = None  # when we last asked there, for that reason
         self._finder = finder
         self._link = link
+        self._asked = {}  # address -> when it was asked, for ELSEWHERE_GAP
         self._round = 0
         self._next_at = None
         self._bytes = 0
+
+    def note_asked(self, addr, now):
+        """A question was sent to an address."""
+        self._asked = {each: when for each, when in self._asked.items() if now - when < ELSEWHERE_GAP}
+        self._asked[addr] = now
+
+    def was_asked(self, addr, now):
+        """Whether one was sent there just now, so that this may be the answer."""
+        return addr in self._asked and now - self._asked[addr] < ELSEWHERE_GAP
 
     def begin(self, now):
         """Ask everywhere, now and by the ladder."""
@@ -69,13 +83,15 @@ class Search:
 
 
 class Wayfinder:
-    """For all links of a node. `ask(peer, addr, nonce, now, wants_answer)` sends a question inside the tunnel; `relay`
-    is the node's Relay, `deadlines` its Deadlines."""
+    """For all links of a node. `ask(peer, addr, nonce, now, wants_answer)` sends a question inside the tunnel;
+    `is_anothers(addr, peer)` says whether another peer is at an address; `relay` is the node's Relay, `deadlines` its
+    Deadlines."""
 
-    def __init__(self, crypto, deadlines, relay, ask):
+    def __init__(self, crypto, deadlines, relay, ask, is_anothers):
         self.deadlines = deadlines
         self._relay = relay
         self._ask = ask
+        self._is_anothers = is_anothers
         self._paths = Paths(crypto)
 
     def set_candidates(self, link, addresses, now):
@@ -99,15 +115,20 @@ class Wayfinder:
     def handle_elsewhere(self, link, addr, now):
         """The peer sent something from an address that isn't its endpoint: perhaps the answer to a question of ours."""
         search = link.search
-        if addr != search.sends_from or now - search.asked_there_at >= ELSEWHERE_GAP:
+        if self._is_anothers(addr, link.peer):
+            return
+        if not search.was_asked(addr, now):
             search.sends_from, search.asked_there_at = addr, now
             self.probe(link, addr, now)
+            if link.peer.endpoint is not None:
+                self.probe(link, link.peer.endpoint, now)  # does it answer still?
 
     def ask_everywhere(self, link, now):
         peer = link.peer
         if peer.endpoint is not None:
             self.probe(link, peer.endpoint, now)
-        for addr in link.search.candidates:
+        search = link.search
+        for addr in search.candidates + ([search.sends_from] if search.sends_from is not None else []):
             if addr != peer.endpoint and (not is_relayed(addr) or self._relay.can_reach(addr, now)):
                 self.probe(link, addr, now)
 
@@ -115,6 +136,7 @@ class Wayfinder:
         """Returns whether the question was sent; its `token` comes back with the answer."""
         nonce = self._paths.begin(link.peer, addr, now, token)
         if nonce is not None:
+            link.search.note_asked(addr, now)
             self._ask(link.peer, addr, nonce, now, addr == link.peer.endpoint)
         return nonce is not None
 
@@ -143,5 +165,6 @@ class Wayfinder:
         if is_detour(addr) != is_detour(endpoint):
             return is_detour(endpoint)
         if addr == search.sends_from:
-            return True
+            heard_at = link.peer.endpoint_heard_at
+            return heard_at is None or heard_at < search.asked_there_at
         return search.rtt is not None and rtt + GAIN <= search.rtt and 4 * rtt < 3 * search.rtt

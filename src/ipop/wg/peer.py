@@ -77,6 +77,7 @@ class Peer:
 
         self.is_lost = False
         self.heard_at = None
+        self.endpoint_heard_at = None  # the same for what came from the endpoint
         self.handshake_at = None
         self.bytes_in = 0
         self.bytes_out = 0
@@ -245,6 +246,8 @@ class Peer:
         if self._last_initiation_heard is not None and now - self._last_initiation_heard < INITIATION_GAP:
             raise Rejected("flood")
         tunnel = self.tunnel
+        if self.is_ours and addr != self.endpoint and addr not in self.candidates:
+            tunnel.was_called = True
         self._last_timestamp = timestamp
         self._last_initiation_heard = now
         if self._attempt is not None and self.is_ours and self.public_key > tunnel.public_key:
@@ -308,6 +311,7 @@ class Peer:
         self.bytes_in += size
         self.heard_at = now
         if addr == self.endpoint or not self.is_ours:  # what comes another way says nothing about this one
+            self.endpoint_heard_at = now
             self._asked_since = None
         if session is self.next and not session.is_confirmed:
             self._confirm(session, addr, now)

@@ -79,6 +79,7 @@ class Tunnel:
         self._budgets = {n: _Budget(rate, now) for n, rate in BUDGETS.items()}
         self._per_address = {}
         self._per_stranger = {}
+        self.was_called = False  # by one of our own nodes, from an address to which nothing had been sent
         self._peers = {}  # public key -> Peer
         self._by_endpoint = {}  # address -> Peer
         self._calling = {}  # our index -> Peer, for initiations under way
@@ -190,6 +191,10 @@ class Tunnel:
 
     def remember_endpoint(self, peer):
         self._by_endpoint[peer.endpoint] = peer
+
+    def is_anothers(self, addr, peer):
+        """Whether another peer than this one is reached at an address."""
+        return self._by_endpoint.get(addr, peer) is not peer
 
     def forget_endpoint(self, peer):
         if self._by_endpoint.get(peer.endpoint) is peer:
