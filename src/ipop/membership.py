@@ -217,7 +217,8 @@ class Membership:
         seen = [addr for addr in self.node.seen_at() if addr not in own]
         relay = self.node.relay
         relay.is_willing = self._relay == "1" or (self._relay == "auto" and self._uplink.is_reachable())
-        relays = [] if self.node.is_open else self.node.choose_relays(self.group.relays())
+        is_apart = self.node.needs_relays or not self._uplink.is_reachable()
+        relays = self.node.choose_relays(self.group.relays()) if is_apart else []
         self.group.set_place(own + seen, now, relay.is_willing, relays)
 
 

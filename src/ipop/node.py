@@ -205,9 +205,10 @@ class Node:
         return self._relays
 
     @property
-    def is_open(self):
-        """Whether somebody has called us from where we had not sent anything: then all can."""
-        return self._tunnel.was_called
+    def needs_relays(self):
+        """Whether somebody may not be able to reach us: nobody has called us yet from where we had not sent anything,
+        and there are some who are not connected."""
+        return not self._tunnel.was_called and any(not link.is_up for link in self._node_links)
 
     def _must_start_over(self, old, new):
         return old.preshared_key != new.preshared_key or old.suite != new.suite

@@ -195,7 +195,7 @@ class Member(Router):
         node, now = self.node, self._agenda.now
         if self.address is not None:
             node.relay.is_willing = True
-            relays = [] if node.is_open else node.choose_relays(self.group.relays())
+            relays = node.choose_relays(self.group.relays()) if node.needs_relays else []
             self.group.set_place([self.address], now, True, relays)
         else:
             addresses = [(self.host.address, PORT)] + node.seen_at()

@@ -29,6 +29,7 @@ COMPARISON = (BUCKETS + 2) * DIGEST
 ASK_AGAIN = 500  # ms
 PART = 1_100  # bytes of entries in one message
 _ENTRIES_HEAD = 8
+FANOUT = 8  # peers to whom the place of a third is passed on; the comparisons bring it to whom that misses
 ASKED = 3  # peers who are asked for what is missing
 SEEN_MAX = 64  # places listed in one message
 PLACE_GAP, PLACE_BURST = 3_000, 4  # ms between two places of one member that are passed on; so many at once
@@ -179,9 +180,12 @@ class Gossip:
 
     def _pass_on_place(self, member, source, now):
         place = self._places.get(member)
-        for link in self._connected(now) if place is not None else ():
-            if link is not source:
-                self._tell(link, payload.PLACE, place.data, now)
+        links = [link for link in self._connected(now) if link is not source] if place is not None else []
+        if source is not None and len(links) > FANOUT:  # who has moved tells all with whom it is connected itself
+            start = place.data[-1] % len(links)
+            links = (links + links)[start : start + FANOUT]
+        for link in links:
+            self._tell(link, payload.PLACE, place.data, now)
 
     def _connected(self, now):
         return [link for link in self._links if link.peer.is_connected(now)]

@@ -74,7 +74,7 @@ class Search:
         is_direct = peer.endpoint is not None and not is_detour(peer.endpoint)
         is_ladder = self._round < (DIRECT_ROUNDS if is_direct else len(LADDER))
         if is_ladder or traffic - self._bytes >= TRAFFIC:
-            self._finder.ask_everywhere(self._link, now)
+            self._finder.ask_everywhere(self._link, now, with_detours=not is_direct)
             self._bytes = traffic
         gap = LADDER[self._round] if is_ladder else REVIEW_DIRECT if is_direct else REVIEW_RELAYED
         self._round += 1
@@ -123,13 +123,15 @@ class Wayfinder:
             if link.peer.endpoint is not None:
                 self.probe(link, link.peer.endpoint, now)  # does it answer still?
 
-    def ask_everywhere(self, link, now):
+    def ask_everywhere(self, link, now, with_detours=True):
         peer = link.peer
         if peer.endpoint is not None:
             self.probe(link, peer.endpoint, now)
         search = link.search
         for addr in search.candidates + ([search.sends_from] if search.sends_from is not None else []):
-            if addr != peer.endpoint and (not is_relayed(addr) or self._relay.can_reach(addr, now)):
+            if addr == peer.endpoint or is_detour(addr) and not with_detours:
+                continue
+            if not is_relayed(addr) or self._relay.can_reach(addr, now):
                 self.probe(link, addr, now)
 
     def probe(self, link, addr, now, token=None):
