@@ -1,10 +1,12 @@
 """What the lab's tests share: a lab that is taken away after each, with its programs' last words if it failed."""
 
 import zlib
+from pathlib import Path
 
 import pytest
 from lab import MIXES, Lab
 
+HERE = Path(__file__).parent
 LAST_WORDS = 30  # lines of each program
 
 
@@ -23,5 +25,8 @@ def lab(request):
 
 
 def pytest_collection_modifyitems(items):
-    """Whoever waits longest starts first."""
+    """Whoever waits longest starts first, and here they only wait: one after the other, while the others work."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    for item in items:
+        if item.path.parent == HERE and item.get_closest_marker("long") is not None:
+            item.add_marker(pytest.mark.xdist_group("waits"))
