@@ -101,6 +101,12 @@ def test_each_wrong_invite_has_its_own_message(lab, den):
     assert "already" in join(cabin, line).stderr
     lodge = new_home(lab, "lodge")
     assert "used up" in join(lodge, line).stderr
+    short = invite(den, "--expires", "1s")
+    time.sleep(1.5)
+    assert "expired" in join(lodge, short).stderr
+    assert "not for 'family'" in join(lodge, invite(den), "--group", "family").stderr
+    asked(den, "uninvite", "all")
+    assert asked(lodge, "groups") == []
 
 
 def test_a_join_while_the_issuer_is_away_waits_for_it(lab, den):
@@ -139,10 +145,12 @@ def test_the_broker_dies_comes_back_empty_and_nobody_notices(lab, den, broker):
     cabin.start_daemon()
     wait_for(lambda: tv.ping(pc.address, count=1).received, 10, "the cabin, restarted with no broker")
 
+    undisturbed = tv.start_ping(pc.address)
     broker.start()
     lodge = new_home(lab, "lodge", nat=True)
     assert join(lodge, invite(den)).returncode == 0
     assert console_of(lodge).ping(pc.address).received
+    assert undisturbed.lost() == 0
 
 
 def test_a_second_broker_takes_over(lab):

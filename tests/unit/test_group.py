@@ -3,9 +3,9 @@
 import json
 
 from ipop.errors import Rejected, UserError
-from ipop.group import charter
+from ipop.group import charter, secret
 from ipop.group.entry import ADMIN, MEMBER, REVOKED, signer_of
-from ipop.group.group import ADMITTED, REMOVED, ROTATE_GAP, WAITING, Group
+from ipop.group.group import ADMITTED, BOX_GRACE, REMOVED, ROTATE_GAP, WAITING, Group
 from ipop.group.identity import Identity
 from ipop.group.invite import parse
 from ipop.group.join import Joiner
@@ -52,10 +52,10 @@ def founded():
     roster = Roster(crypto, HOME.public)
     for slice, (who, name, role) in enumerate(((HOME, "home", ADMIN), (CABIN, "cabin", ADMIN), (DEN, "den", MEMBER))):
         roster.add(roster.signed(HOME, who.public, clock.next(), name, role, (slice + 1, 24)))
-    secret = GroupSecret(crypto, HOME.public, roster.is_admin, None, roster.revocations)
-    secret.rotate(HOME, 0)
+    made = GroupSecret(crypto, HOME.public, roster.is_admin, None, roster.revocations)
+    made.rotate(HOME, 0)
     data = charter.sign(HOME, "friends", (b"\x0a\x4d\0\0", 16), 24, b"\xfd" + bytes(7), ["mqtt://broker.example"], 1)
-    return {"group": HOME.public, "charter": data, "entries": roster.entries(), "secret": secret.offer}
+    return {"group": HOME.public, "charter": data, "entries": roster.entries(), "secret": made.offer}
 
 
 FOUNDED = founded()
@@ -439,3 +439,25 @@ def test_somebody_joins():
     kept = {"group": HOME.public, "charter": welcome.charter, "entries": welcome.entries, "secret": welcome.secret}
     shed = Router(SHED, dict(kept, places=welcome.places))
     assert shed.names() == ["cabin", "den", "home"] and addresses_of(shed) == {HOME.wg_public: [HERE]}
+
+
+def test_who_was_let_in_under_an_old_secret_finds_the_new_one():
+    """An admin that had not heard of it yet let somebody in, who was then switched off for hours."""
+    home = Router(HOME)
+    home.group.handle_connected(0)
+    home.do("revoke", "den")
+    home.wait(2 * BOX_GRACE)
+    home.published()
+    home.hears(shed_by(CABIN))
+    home.wait(2 * BOX_GRACE)
+    boxes = [payload for payload in home.published().values() if opens(SHED, payload)]
+    assert len(boxes) == 1
+
+
+def opens(who, payload):
+    """Whether this is a box from home with the secret in use."""
+    try:
+        keys = secret.pair(crypto, HOME.public, who, HOME.public, who.public)
+        return secret.unbox(crypto, keys, payload)[0] is not None
+    except Rejected:
+        return False
