@@ -36,9 +36,9 @@ demo-clean:
 	@tests/setup demo
 	@$(BIN)/python tests/lab/demo.py --clean
 
-# Three at a time, of which one waits for what takes minutes. A chosen few run one by one, so that -s and --pdb work.
+# Four at a time: one waits for what takes minutes, and the lab's others mostly wait too. A chosen few run one by one, so that -s and --pdb work.
 test: lint $(BUILT)
-	@$(BIN)/pytest $(if $(T),$(T),-q -n 3 --dist loadgroup)
+	@$(BIN)/pytest $(if $(T),$(T),-q -n 4 --dist loadgroup)
 
 footprint:
 	@tests/setup test
