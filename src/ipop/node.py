@@ -479,11 +479,18 @@ class Node:
             link.peer.reach(addr, now)
             if is_detour(addr):
                 link.search.begin(now)  # for a way back
+                self._ask_relay(addr, now)
             if self._gossip is not None:
                 self._gossip.ask(link, now)
             self._tell(MOVED, link)
         if probe.token is not None:
             self._events.append(NodeEvent(ANSWERED, link.config.name, addr, probe.token))
+
+    def _ask_relay(self, addr, now):
+        """We may be seen elsewhere now: the relay that was taken tells."""
+        link = self.relay.link_of(addr) if is_relayed(addr) else None
+        if link is not None and link.peer.endpoint is not None:
+            self._finder.probe(link, link.peer.endpoint, now)
 
     def _note_where_we_are_seen(self, link, addr, now):
         if link.seen_at != addr and (link.seen_since is None or now - link.seen_since >= SEEN_GAP):

@@ -86,7 +86,7 @@ def frames_before_the_comparison(seed):
         cabin.console.send(den.console, b"now?")
         den.console.send(cabin.console, b"now?")
         sim.simulate_time(20)
-    sim.simulate_time(10 * SECOND)
+    sim.simulate_time(20 * SECOND)
     assert agree(den, cabin) and sim.is_connected(den, cabin), seed
     return early
 

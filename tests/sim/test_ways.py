@@ -162,3 +162,23 @@ def test_where_members_say_they_see_us_is_believed_once_in_a_while():
         a._pump()
         sim.simulate_time(100)
     assert len({repr(addresses) for addresses in told}) <= 2
+
+
+def test_a_nat_with_another_address_costs_less_than_three_seconds_and_the_way_is_direct_again():
+    sim = GroupSimulation()
+    den, _ = sim.found("den", "cabin")
+    nats = [sim.add_nat(name) for name in ("one", "other")]
+    a, b = [sim.add_member(nat.name + " home", nat=nat) for nat in nats]
+    for member in (a, b):
+        member.join(den.invite())
+    sim.simulate_time(60 * SECOND)
+    assert is_direct(a, b)
+    talks = [sim.talk(a, b), sim.talk(b, a)]
+    sim.simulate_time(SECOND)
+    nats[0].reboot("198.18.9.9")
+    moved = sim.now
+    sim.simulate_time(30 * SECOND)
+    times = [talk.resumed_after(moved) for talk in talks]
+    print("another address outside: %s ms" % times)
+    assert max(times) < 3 * SECOND
+    assert is_direct(a, b) and way(b, a)[0] == "198.18.9.9"

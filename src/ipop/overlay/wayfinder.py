@@ -71,7 +71,7 @@ class Search:
             return
         peer = self._link.peer
         traffic = peer.bytes_in + peer.bytes_out
-        is_direct = peer.endpoint is not None and not is_detour(peer.endpoint)
+        is_direct = peer.endpoint is not None and not is_detour(peer.endpoint) and not peer.is_silent(now)
         is_ladder = self._round < (DIRECT_ROUNDS if is_direct else len(LADDER))
         if is_ladder or traffic - self._bytes >= TRAFFIC:
             self._finder.ask_everywhere(self._link, now, with_detours=not is_direct)
@@ -110,7 +110,7 @@ class Wayfinder:
 
     def handle_silent(self, link, now):
         """Something that wants an answer had none for a while."""
-        self.ask_everywhere(link, now)
+        link.search.begin(now)
 
     def handle_elsewhere(self, link, addr, now):
         """The peer sent something from an address that isn't its endpoint: perhaps the answer to a question of ours."""
@@ -128,7 +128,8 @@ class Wayfinder:
         if peer.endpoint is not None:
             self.probe(link, peer.endpoint, now)
         search = link.search
-        for addr in search.candidates + ([search.sends_from] if search.sends_from is not None else []):
+        elsewhere = [search.sends_from] if search.sends_from is not None and peer.is_silent(now) else []
+        for addr in search.candidates + elsewhere:
             if addr == peer.endpoint or is_detour(addr) and not with_detours:
                 continue
             if not is_relayed(addr) or self._relay.can_reach(addr, now):
