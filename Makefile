@@ -12,7 +12,7 @@ BUILT = build/micropython
 # How long a soak takes.
 MINUTES = 10
 
-.PHONY: help micropython demo demo-clean test footprint soak lint clean
+.PHONY: help micropython demo demo-clean test matrix footprint soak feed serve-feed reference translations pictures lint clean
 
 help:
 	@echo 'make demo            two homes on one LAN, on this machine, in half a minute'
@@ -22,9 +22,16 @@ help:
 	@echo 'make micropython     what is installed on a router with MicroPython, in $(BUILT)'
 	@echo 'make test            lint and every test'
 	@echo 'make test T=…        some tests: a file, or pytest arguments such as T="-k replay"'
+	@echo 'make test INTERPRETER=all    the same, each story of the lab on CPython, on MicroPython and on both together'
+	@echo 'make matrix          every kind of NAT against every other: how homes meet, and how soon'
 	@echo 'make footprint       sizes, memory, start and speed on both interpreters, in five minutes'
 	@echo 'make soak MINUTES=10 INTERPRETER=micropython    two homes at full speed: memory, and what gets lost'
+	@echo 'make feed            packages for OpenWrt and their signed index, in build/feed, with no SDK'
+	@echo 'make serve-feed      the same, by HTTP to routers nearby, and what to type there'
 	@echo 'make lint            ruff, and every portable file through the MicroPython compiler'
+	@echo 'make reference       write the options anew in README.md and for LuCI, from src/ipop/config.py'
+	@echo 'make translations    write the texts of the web interface anew into its catalogs, luci-app-ipop/po'
+	@echo 'make pictures        take the pictures of the web interface anew'
 	@echo 'make clean           forget what was installed into this folder'
 
 demo:
@@ -38,7 +45,12 @@ demo-clean:
 
 # Four at a time: one waits for what takes minutes, and the lab's others mostly wait too. A chosen few run one by one, so that -s and --pdb work.
 test: lint $(BUILT)
-	@$(BIN)/pytest $(if $(T),$(T),-q -n 4 --dist loadgroup)
+	@INTERPRETER=$(INTERPRETER) $(BIN)/pytest $(if $(T),$(T),-q -n 4 --dist loadgroup)
+
+matrix:
+	@tests/setup test
+	@$(MAKE) --silent $(BUILT)
+	@$(BIN)/python tests/lab/matrix.py $(INTERPRETER)
 
 footprint:
 	@tests/setup test
@@ -56,6 +68,26 @@ $(BUILT): $(shell find src/ipop src/micropython -type f -not -name '*.pyc' -not 
 	@tests/setup test
 	@src/micropython/build $(MPY_CROSS) $@
 
+translations:
+	@tests/setup test
+	@$(BIN)/python tests/luci/catalogs.py
+
+pictures:
+	@tests/setup test
+	@PYTHONPATH=tests/lab:tests/unit $(BIN)/python tests/luci/pictures.py
+
+reference:
+	@tests/setup test
+	@$(BIN)/python src/reference/reference.py
+
+feed:
+	@tests/setup test
+	@$(BIN)/python openwrt-feed/build
+
+serve-feed:
+	@tests/setup test
+	@$(BIN)/python openwrt-feed/build --serve $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
+
 lint:
 	@tests/setup test
 	@$(BIN)/ruff check --quiet .
@@ -63,4 +95,4 @@ lint:
 
 clean:
 	rm -rf .venv .cache build .pytest_cache .ruff_cache src/*.egg-info
-	find src tests -name __pycache__ -prune -exec rm -rf {} +
+	find src tests openwrt-feed -name __pycache__ -prune -exec rm -rf {} +

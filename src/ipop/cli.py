@@ -12,12 +12,18 @@ import sys
 from . import VERSION, config
 from .command import ENOENT, INTERRUPTED, PATIENCE, Command, Flag, Shell
 from .control import Refusal
+from .device_page import DEVICES
+from .doctor.command import DOCTOR
 from .errors import UserError
+from .event_page import EVENTS
 from .group_commands import GROUP_COMMANDS
 from .mosquitto import BROKER
 from .nat import NAT
 from .pages import show_peers, show_status
+from .setup_command import SETUP
 from .show import Column, Page, is_number, milliseconds
+from .tap_command import TAP
+from .topology_page import TOPOLOGY
 from .values import key_text, parse_key
 from .words import did_you_mean, nearest, printable, quoted, why
 
@@ -313,8 +319,14 @@ _NODE_COMMANDS = (
 )
 
 _OTHER_COMMANDS = (
+    DEVICES,
+    TOPOLOGY,
     NAT,
+    EVENTS,
+    DOCTOR,
     BROKER,
+    TAP,
+    SETUP,
     Command("keygen", "[FILE]", _KEYGEN_FLAGS, _keygen, "Make a key for peers that are configured by hand"),
     Command("help", "[COMMAND] [...]", (), _help, "What there is"),
     Command("version", "", (), _version, ""),

@@ -10,6 +10,9 @@ from collections import namedtuple
 
 from . import uci
 from .errors import ConfigError
+from .home.options import DOMAIN, MAPS, PORTS, RADIO, SSID, WIFI_KEY
+from .lan.guards import GUARDS
+from .openwrt.device import EXPECTED, is_device
 from .turn_url import TURN_SERVERS
 from .values import (
     BOOLEAN,
@@ -36,8 +39,10 @@ DEFAULT_FILE = "/etc/config/ipop"
 
 Option = namedtuple("Option", "name kind default help")  # the default as one would write it, None: there is none
 
+OPENWRT = "openwrt"  # what a group's 'serve' is where netifd and its fellows see to its devices
+SERVICE = choice("none", "dnsmasq", OPENWRT)
+
 SECTIONS = {
-    # this node; the section and each of its options may be missing
     "globals": (
         Option("enabled", BOOLEAN, "1", "Whether the daemon runs"),
         Option("port", PORT, "51820", "The UDP port that peers send to"),
@@ -45,13 +50,14 @@ SECTIONS = {
         Option("bridge", DEVICE, None, "An existing bridge that the device becomes a port of"),
         Option("private_key_file", FILE, "/etc/ipop/private.key", "This node's key, made by 'ipop keygen'"),
         Option("state_dir", FOLDER, "/etc/ipop", "Where the little is kept that must survive a restart"),
-        Option("control", SOCKET, "/var/run/ipop.sock", "The socket on which the daemon answers 'ipop'"),
+        Option("control", SOCKET, "/var/run/ipop/ipop.sock", "The socket on which the daemon answers 'ipop'"),
+        Option("ubus", SOCKET, "/var/run/ubus/ubus.sock", "The socket of ubusd, where there is one"),
         Option("relay", choice("auto", "1", "0"), "auto", "Whether it forwards for members who can't meet directly"),
         Option("stun", SERVERS, None, "STUN servers, which say how this router looks from outside: HOST:PORT"),
         Option("turn", TURN_SERVERS, None, "TURN servers, the last resort: turn://USER:PASSWORD@HOST, the best first"),
+        Option("serve", SERVICE, "none", "Who serves groups' devices: nobody, a dnsmasq of ipopd's own, or OpenWrt"),
         Option("log_level", choice("error", "warning", "info", "debug"), "info", "How much is logged"),
     ),
-    # another node; the section's name is the peer's
     "peer": (
         Option("name", NAME, None, "The peer's name, where the section can't have it"),
         Option("public_key", PUBLIC_KEY, None, "Who it is"),
@@ -62,19 +68,39 @@ SECTIONS = {
         Option("keepalive", SECONDS, "25", "Seconds between the signs of life that keep a NAT open"),
         Option("enabled", BOOLEAN, "1", "Whether this peer counts"),
     ),
-    # what this router does with a group; the section's name is the group's, as 'ipop groups' shows it
     "group": (
         Option("name", NAME, None, "The group's name, where the section can't have it"),
         Option("device", DEVICE, None, "The Ethernet device that the daemon makes for it"),
         Option("bridge", DEVICE, None, "An existing bridge that the device becomes a port of"),
+        Option("make_bridge", BOOLEAN, "0", "Whether the daemon makes the bridge where there is none"),
         Option("enabled", BOOLEAN, "1", "Whether this router takes part in it"),
+        Option("mode", choice("bridge", "route"), "bridge", "route for IP only: no broadcasts, no layer 2"),
+        Option("serve", SERVICE, None, "Who gives the devices addresses and names; if not set, as in globals"),
+        Option("internet", BOOLEAN, "0", "Whether the group's devices here may use this home's internet"),
+        # set aside for private use (ICANN board resolution 2024.07.29.06)
+        Option("domain", DOMAIN, "internal", "What the devices' names end in: nas.cabin.friends.internal"),
+        Option("map", MAPS, None, "Ordinary devices of this home that the group can reach"),
+        Option("port", PORTS, None, "Ports of this router for its devices, with serve 'openwrt'"),
+        Option("ssid", SSID, None, "The name of a Wi-Fi network for its devices, with serve 'openwrt'"),
+        Option("key", WIFI_KEY, None, "The passphrase of that network"),
+        Option("radio", RADIO, None, "The radio that it is on; if not set, all that there are"),
     ),
+    "guard": (Option("enabled", BOOLEAN, "1", "Whether the rule holds here"),),
+}
+
+ABOUT = {
+    "globals": "This router. The section and each of its options may be missing",
+    "peer": "Another node, without a group. The section's name is the peer's",
+    "group": "What this router does with a group. The section's name is the group's, as 'ipop groups' shows it",
+    "guard": "A rule of the LAN. The section's name is the rule's",
 }
 
 GroupConfig = namedtuple("GroupConfig", [option.name for option in SECTIONS["group"]])
 # all options of `globals`, then 32 bytes (None when not enabled, or when nothing needs it), a list of PeerConfigs (see
-# node.py), and a list of GroupConfigs, those that are not enabled too
-Config = namedtuple("Config", [option.name for option in SECTIONS["globals"]] + ["private_key", "peers", "groups"])
+# node.py), a list of GroupConfigs, those that are not enabled too, the names of the guards that are off, and what
+# `place` looks up
+_FIELDS = [option.name for option in SECTIONS["globals"]] + ["private_key", "peers", "groups", "guards_off", "places"]
+Config = namedtuple("Config", _FIELDS)
 
 
 def load(text, filename, read_file, dh_base):
@@ -88,6 +114,35 @@ def load(text, filename, read_file, dh_base):
     if loader.errors:
         raise ConfigError("\n".join(loader.errors))
     return config, loader.warnings
+
+
+def with_fields(config, other, names):
+    """The Config, with the fields of these names as another one has them."""
+    return Config(*[getattr(other if name in names else config, name) for name in _FIELDS])
+
+
+def group(config, name):
+    """The GroupConfig of a group: what its section says, or goes without saying."""
+    for section in config.groups:
+        if section.name == name:
+            return section
+    values = {schema.name: _default(schema) for schema in SECTIONS["group"]}
+    values.update(name=name, serve=config.serve)
+    return GroupConfig(**values)
+
+
+def is_openwrts(config):
+    """Whether OpenWrt serves any group, if there is one."""
+    return any(serve == OPENWRT for serve in [config.serve] + [section.serve for section in config.groups])
+
+
+def place(config, name, option):
+    """Where an option of a group is written, "FILE:7", maybe in `globals`, whose name is None; or whose it is, where it
+    isn't."""
+    for section in (name, None):
+        if (section, option) in config.places:
+            return config.places[(section, option)]
+    return "group " + name if name is not None else "globals"
 
 
 def setting(text, filename, name):
@@ -133,8 +188,10 @@ class _Form:
 
     def place(self, name):
         """How a message about an option begins."""
-        where = self._written[name].where if name in self._written else self.where
-        return f"{where}: option '{name}'"
+        return f"{self.where_of(name)}: option '{name}'"
+
+    def where_of(self, name):
+        return self._written[name].where if name in self._written else self.where
 
     def words(self, name):
         """The values of a list as they were written: [(text, where)]."""
@@ -184,6 +241,7 @@ class _Loader:
     def __init__(self, filename, read_file, dh_base):
         self.errors = []
         self.warnings = []
+        self._places = {}  # (a group's name or None for `globals`, option) -> where it is written
         self._filename = filename
         self._read_file = read_file
         self._dh_base = dh_base
@@ -196,13 +254,15 @@ class _Loader:
                 guess = did_you_mean(section.type, sorted(SECTIONS))
                 self._warn(section.where, f"section type {quoted(section.type)} is ignored; {guess}")
         node = self._node(of_type["globals"])
+        guards_off = self._guards_off(of_type["guard"])
         private_key, peers, groups = None, [], []
         if node["enabled"]:
             sections = [section for section in of_type["peer"] if _Form("peer", section, self._filename)["enabled"]]
             private_key = self._private_key(node, is_needed=bool(sections))
             peers = self._peers(sections, private_key and self._dh_base(private_key))
-            groups = self._groups(of_type["group"], {("device", node["device"]): node.where} if peers else {})
-        return Config(private_key=private_key, peers=peers, groups=groups, **node.values)
+            groups = self._groups(of_type["group"], node, {("device", node["device"]): node.where} if peers else {})
+        rest = {"private_key": private_key, "peers": peers, "groups": groups, "guards_off": guards_off}
+        return Config(places=self._places, **rest, **node.values)
 
     def _node(self, sections):
         form = _Form("globals", sections[0] if sections else None, self._filename)
@@ -210,7 +270,23 @@ class _Loader:
         for section in sections[1:]:
             self._error(section.where, f"expected one section 'globals', got one at {form.where} too: join them")
         self._check_bridge(form)
+        self._note_places(form, None)
         return form
+
+    def _guards_off(self, sections):
+        """The names of the guards that are switched off."""
+        names, off = [guard.name for guard in GUARDS], []
+        for section in sections:
+            form = _Form("guard", section, self._filename)
+            self._check_options(form)
+            if section.anonymous:
+                self._error(form.where, "this guard needs a name, as in \"config guard 'igd'\": " + ", ".join(names))
+            elif section.name not in names:
+                guess = did_you_mean(section.name, names)
+                self._error(form.where, f"there is no guard {quoted(section.name)}; {guess}")
+            elif form["enabled"] is False:
+                off.append(section.name)
+        return off
 
     def _private_key(self, node, is_needed):
         """The key for the peers that are configured here. Groups have keys of their own."""
@@ -255,7 +331,7 @@ class _Loader:
             )
         return peers
 
-    def _groups(self, sections, owners):
+    def _groups(self, sections, node, owners):
         """A GroupConfig of each. A name or a device is one's alone; `owners` says where {(option, value): where}."""
         groups = []
         for section in sections:
@@ -264,6 +340,9 @@ class _Loader:
             self._check_bridge(form)
             if form["name"] is None:
                 form["name"] = section.name
+            if form["serve"] is None:
+                form["serve"] = node["serve"]
+            self._note_places(form, form["name"])
             if section.anonymous and not form.has("name"):
                 self._error(form.where, "this group needs a name: write 'config group NAME', or add 'option name'")
             for option in ("name", "device"):
@@ -271,8 +350,28 @@ class _Loader:
                     owner = owners.setdefault((option, form[option]), form.where)
                     if owner != form.where:
                         self._error(form.place(option), f"what is at {owner} has the same: each has its own")
+            self._check_place(form)
             groups.append(GroupConfig(**form.values))
         return groups
+
+    def _note_places(self, form, section):
+        for name in form.names:
+            if form.has(name):
+                self._places[(section, name)] = form.where_of(name)
+
+    def _check_place(self, form):
+        """Where OpenWrt serves a group's devices, it makes the bridge; and nobody joins a home unasked."""
+        if form["ssid"] is not None and form["key"] is None:
+            self._error(form.place("ssid"), "a Wi-Fi network needs a passphrase: add option 'key'")
+        if form["serve"] != OPENWRT:
+            return
+        if form["device"] is not None and not is_device(form["device"]):
+            text = f"OpenWrt serves only groups with {EXPECTED}: its sections are called by the device"
+            self._error(form.place("device"), text)
+        for option in ("bridge", "make_bridge"):
+            if form[option]:
+                remedy = "leave it out, and name its ports with 'list port'"
+                self._error(form.place(option), f"OpenWrt makes the bridge of a group that it serves: {remedy}")
 
     def _check_bridge(self, form):
         if form["bridge"] is not None and form["bridge"] == form["device"]:

@@ -16,6 +16,7 @@ from collections import namedtuple
 
 from .errors import UserError
 from .methods import METHODS
+from .outbox import Outbox
 from .words import did_you_mean, quoted
 
 VERSION = 1
@@ -46,10 +47,9 @@ class ControlSession:
 
     def __init__(self, handlers, methods=METHODS):
         self.closing = False
-        self._handlers = handlers
-        self._methods = {method.name: method for method in methods if method.name in handlers}
+        self._desk = Desk(handlers, methods)
         self._lines = _Lines(REQUEST_MAX)
-        self._out = _Out()
+        self._out = Outbox()
         self._pending = []
 
     def handle_bytes(self, data, now):
@@ -94,34 +94,19 @@ class ControlSession:
                 raise Refusal("bad-request", "expected one JSON object in a line")
             id = _id(request)
             _check_version(request)
-            method = self._method(request)
-            params = _params(method, request.get("params", {}))
+            name = request.get("method")
+            if not isinstance(name, str):
+                raise Refusal("bad-request", f"expected a 'method', one of {', '.join(self._desk.names)}")
             if len(self._pending) >= PENDING_MAX:
                 raise Refusal("too-many", f"{PENDING_MAX} requests of this connection wait already")
-            self._call(id, self._handlers[method.name], params, now)
+            self._put(id, self._desk.ask(name, request.get("params", {}), now))
         except Refusal as refusal:
             self._refuse(id, refusal)
 
-    def _method(self, request):
-        name = request.get("method")
-        if not isinstance(name, str):
-            raise Refusal("bad-request", f"expected a 'method', one of {', '.join(self._methods)}")
-        if name not in self._methods:
-            raise Refusal("unknown-method", f"no method {quoted(name)}; {did_you_mean(name, sorted(self._methods))}")
-        return self._methods[name]
-
-    def _call(self, id, handler, params, now):
-        try:
-            answer = handler(now, **params)
-            if not isinstance(answer, Deferred):
-                self._answer(id, "result", answer)
-                return
-        except Refusal:
-            raise
-        except UserError as error:
-            raise Refusal("failed", error.message)
-        except Exception as fault:  # it must not take the tunnels along
-            raise Refusal("internal", f"a fault in ipopd, please report it: {fault!r}")
+    def _put(self, id, answer):
+        if not isinstance(answer, Deferred):
+            self._answer(id, "result", answer)
+            return
 
         def deliver(key, content):
             self._pending.remove(answer)
@@ -134,7 +119,33 @@ class ControlSession:
         self._answer(id, "error", {"code": refusal.code, "message": refusal.message})
 
     def _answer(self, id, key, content):
-        self._out.put({"v": VERSION, "id": id, key: content})
+        self._out.put(_line({"v": VERSION, "id": id, key: content}))
+
+
+class Desk:
+    """Lets `handlers` answer, {name: handler} for those of `methods` that there are."""
+
+    def __init__(self, handlers, methods=METHODS):
+        self._handlers = handlers
+        self._methods = {method.name: method for method in methods if method.name in handlers}
+
+    @property
+    def names(self):
+        return list(self._methods)
+
+    def ask(self, name, params, now):
+        """A result, or a Deferred. Raises Refusal."""
+        if name not in self._methods:
+            raise Refusal("unknown-method", f"no method {quoted(name)}; {did_you_mean(name, sorted(self._methods))}")
+        params = _params(self._methods[name], params)
+        try:
+            return self._handlers[name](now, **params)
+        except Refusal:
+            raise
+        except UserError as error:
+            raise Refusal("failed", error.message)
+        except Exception as fault:  # it must not take the tunnels along
+            raise Refusal("internal", f"a fault in ipopd, please report it: {fault!r}")
 
 
 class Deferred:
@@ -207,13 +218,13 @@ class ControlClient:
 
     def __init__(self):
         self._lines = _Lines(REPLY_MAX)
-        self._out = _Out()
+        self._out = Outbox()
         self._last_id = 0
 
     def request(self, method, params):
         """Queue a request; returns its id."""
         self._last_id += 1
-        self._out.put({"v": VERSION, "id": self._last_id, "method": method, "params": params})
+        self._out.put(_line({"v": VERSION, "id": self._last_id, "method": method, "params": params}))
         return self._last_id
 
     def poll_bytes(self):
@@ -269,27 +280,8 @@ class _Lines:
                 yield line
 
 
-class _Out:
-    """Lines that wait to be sent."""
-
-    def __init__(self):
-        self.size = 0
-        self._pieces = []
-
-    def put(self, message):
-        line = json.dumps(message).encode() + b"\n"
-        self._pieces.append(line)
-        self.size += len(line)
-
-    def head(self):
-        return self._pieces[0] if self._pieces else None
-
-    def drop(self, n):
-        self.size -= n
-        if n == len(self._pieces[0]):
-            self._pieces.pop(0)
-        else:
-            self._pieces[0] = self._pieces[0][n:]
+def _line(message):
+    return json.dumps(message).encode() + b"\n"
 
 
 def _parse(line):

@@ -10,23 +10,26 @@ Nothing here waits but `Poller.wait`. All rules are in the Node; here are files,
 import sys
 
 from . import VERSION, config, log, state
-from .control import Deferred, Refusal
+from .answers import Answers
+from .bus import Bus
 from .deadlines import Deadlines
-from .errors import ConfigError, UserError
-from .groups import Groups, group_with_default_device
-from .network import Network, new_batch
-from .node import ANSWERED, Node
-from .ports import INTERPRETER, Poller, Tap, Udp, clock, crypto, files, memory, terminal
+from .errors import UserError
+from .group_methods import GroupMethods
+from .groups import Groups
+from .jobs import Jobs
+from .journal import Journal
+from .network import new_batch
+from .openwrt.wishes import Wishes
+from .ports import Poller, Udp, bridges, clock, files, memory, shared, terminal
 from .server import ControlServer
-from .static import StaticPeers
+from .settings import keep, read_config, read_to_start, without_restart
+from .static import StaticNetwork
+from .ubus.connection import OK
 from .uplink import Uplink
-from .values import key_text
+from .watchdog import ENVIRONMENT, Watchdog
 from .wg.messages import TRANSPORT
 from .wg.timestamps import Timestamps
-from .wire import address
-from .words import did_you_mean, quoted, why
-
-STATIC_DEVICE = "ipop-peers"  # for the peers in the configuration, where a group has the one that is configured
+from .words import quoted, why
 
 USAGE = """usage: ipopd [--config FILE] [--check] [--verbose]
 
@@ -41,34 +44,41 @@ class Daemon:
 
     def __init__(self, path, options, verbose, poller):
         self._path = path
-        self._config = self._opened = options  # the one in force, and the one that the devices were opened by
+        self.options = self._opened = options  # the one in force, and that of the start
         self._verbose = verbose
-        self._started = now = clock.monotonic()
+        now = clock.monotonic()
         self._deadlines = Deadlines()
         self._poller = poller
-        self._problems = {}  # topic -> text, shown by `ipop status`
+        self._looks = 0  # of the uplink that the networks know of
+        self.dropped = {}  # what was no tunnel's
+        self.problems = {}  # topic -> text, shown by `ipop status`
         self._stopping = False
         self._apply_log_level()
         self._open = []
-        self._static = None  # StaticPeers, where there are any or may be soon
-        self._groups = None
+        self._static = self.groups = None
         try:
-            self._handlers = {"status": self._status, "peers": self._peers, "ping": self._ping, "nat": self._nat}
-            self._control = self._keep(ControlServer(options.control, poller, clock.monotonic, self._handlers))
-            self._udp = self._keep(Udp(options.port))
+            self._journal = Journal(clock.wall)
+            log.set_listener(self._journal.add)
+            jobs = Jobs()
+            handlers = {"job": jobs.job, "events": self._journal.events}
+            self._control = self._keep(ControlServer(options.control, poller, clock.monotonic, handlers))
+            self._bus = self._keep(Bus(options.ubus, poller, self._count, self._set_problem, handlers, jobs))
+            self._watchdog = Watchdog(self._bus.call, terminal.environment(ENVIRONMENT), now)
+            self.udp = self._keep(Udp(options.port))
             self._state_file = options.state_dir + "/" + state.FILE
             mark, endpoints = self._load_state()
             self._timestamps = Timestamps(clock.wall(), mark, now)
             self._keeper = state.Keeper(endpoints)
             self._save_state(now)  # before anything is sent with a timestamp
+            folder = options.control.rpartition("/")[0]
+            self._wishes = self._keep(Wishes(folder, shared, files.read, self._set_problem))
             self._datagrams = new_batch()
-            self._dropped = {}  # what was no tunnel's
-            self._uplink = self._keep(
+            self.uplink = self._keep(
                 Uplink(
                     options.state_dir,
                     options.stun,
                     options.turn,
-                    self._udp,
+                    self.udp,
                     poller,
                     self._count,
                     self._set_problem,
@@ -76,10 +86,11 @@ class Daemon:
                     self._on_uplink,
                 )
             )
-            if options.peers:
-                self._open_static(now)
-                self._static.try_endpoints(endpoints, now)
-            self._groups = self._keep(
+            self._static = self._keep(StaticNetwork(self._timestamps, self.uplink, poller, self._set_problem))
+            self._static.follow(options, now)
+            if self.static is not None:
+                self.static.try_endpoints(endpoints, now)
+            self.groups = self._keep(
                 Groups(
                     options,
                     self._timestamps,
@@ -87,54 +98,38 @@ class Daemon:
                     self._set_problem,
                     self._take_device,
                     endpoints,
-                    self._uplink,
+                    self.uplink,
+                    self._wishes,
                 )
             )
-            self._handlers.update(self._groups.methods())
-            if self._static is None and not self._groups.memberships() and options.private_key is not None:
-                self._open_static(now)  # there may be peers later
+            groups = GroupMethods(self.groups, self._timestamps, lambda: self.options)
+            handlers.update(groups.methods())
+            handlers.update(Answers(self, path, self._deadlines, groups.groups, now).methods())
+            self._static.follow(options, now, is_alone=not self.groups.memberships())
         except UserError:
             self._close()
             raise
         self._watch_udp()
 
-    def _open_static(self, now):
-        """The network of the peers in the configuration."""
-        options = self._opened
-        node = Node(options.private_key, crypto, self._timestamps, now, VERSION, has_room=memory.has_room)
-        tap = Tap(*self._static_device(options))
-        network = Network(node, tap, self._uplink, self._poller, self._set_problem, self._on_node_event)
-        self._static = self._keep(StaticPeers(network, self._poller, self._set_problem))
-        self._static.configure(self._config.peers, now)
+    @property
+    def static(self):
+        """The StaticPeers, where there are any or may be soon, or None."""
+        return self._static.peers if self._static is not None else None
 
-    def _static_device(self, options):
-        """(device, bridge or None): the configuration's, unless a group has them: what is plugged in there is its."""
-        owner = group_with_default_device(options)
-        if owner is None:
-            return options.device, options.bridge
-        text = "the peers in the configuration have device %s and no bridge, since %s belongs to the group %s"
-        self._set_problem("static device", text % (STATIC_DEVICE, options.device, owner))
-        return STATIC_DEVICE, None
+    def networks(self):
+        static = self._static.networks() if self._static is not None else []
+        memberships = self.groups.memberships() if self.groups is not None else []
+        return static + [membership.network for membership in memberships]
 
     def _take_device(self):
-        """The device and bridge of the configuration for a group, or None when they are in use."""
-        options = self._opened
-        if self._static is not None and not self._config.peers:
-            self._open.remove(self._static)
-            self._static.close()
-            self._static = None
-        used = [network.tap.name for network in self._networks()]
-        return None if options.device in used else (options.device, options.bridge)
-
-    def _networks(self):
-        memberships = self._groups.memberships() if self._groups is not None else []
-        static = [self._static.network] if self._static is not None else []
-        return static + [membership.network for membership in memberships]
+        """The device of the configuration is wanted by a group: whether it can have it."""
+        self._static.give_up()
+        return self.options.device not in [network.tap.name for network in self.networks()]
 
     def run(self):
         """Work until a signal says stop."""
-        devices = ", ".join([network.tap.name for network in self._networks()]) or "none yet"
-        log.info("ipopd %s: UDP port %d, devices: %s" % (VERSION, self._udp.port, devices))
+        devices = ", ".join([network.tap.name for network in self.networks()]) or "none yet"
+        log.info("ipopd %s: UDP port %d, devices: %s" % (VERSION, self.udp.port, devices))
         memory.settle()
         try:
             while not self._stopping:
@@ -142,36 +137,71 @@ class Daemon:
                     self._poller.wait(self._timeout())
                     self._handle_turn(clock.monotonic())
                 except MemoryError as error:  # what was being done is lost; the rest goes on
-                    memory.settle()
-                    self._set_problem("memory", "this router's memory is full (%s): something was left undone" % error)
+                    self._make_room(error)
         finally:
             self._save_state(clock.monotonic(), stopping=True)
             self._close()
         log.info("stopped")
 
+    def _make_room(self, error):
+        try:
+            memory.settle()
+            self._set_problem("memory", "this router's memory is full (%s): something was left undone" % error)
+        except MemoryError:
+            pass  # not even for that; garbage is collected at the next try
+
     # --- the loop
 
     def _timeout(self):
-        times = [self._deadlines.poll_timeout(), self._groups.poll_timeout(), self._uplink.poll_timeout()]
-        if self._static is not None:
-            times.append(self._static.poll_timeout())
+        machines = (self._deadlines, self.groups, self.uplink, self._bus, self._watchdog, self._wishes)
+        times = [each.poll_timeout() for each in machines]
+        if self.static is not None:
+            times.append(self.static.poll_timeout())
         times = [when for when in times if when is not None]
         return max(min(times) - clock.monotonic(), 0) if times else None
 
     def _handle_turn(self, now):
         self._timestamps.set_clock(clock.wall(), now)
         self._deadlines.handle_timeout(now)
-        self._uplink.handle_turn(now)
-        while self._uplink.receive(self._datagrams):
+        self.uplink.handle_turn(now)
+        if self.uplink.looks != self._looks:
+            self._looks = self.uplink.looks
+            if self.static is not None:
+                self.static.network.look_at_router(now)
+            self.groups.handle_new_network(now)
+        while self.uplink.receive(self._datagrams):
             self._hand_out(now)
-        if self._static is not None:
-            self._static.handle_turn(now)
-        self._groups.handle_turn(now)
+        if self.static is not None:
+            self.static.handle_turn(now)
+        self.groups.handle_turn(now)
+        self._wishes.handle_turn(now)
+        event = self._journal.poll()
+        while event is not None:
+            self._bus.send_event("ipop." + event["kind"], event)
+            event = self._journal.poll()
+        self._run_errands()
+        self._watchdog.handle_turn(now)
+        self._bus.handle_turn(now)
         self._control.flush()
         self._save_state(now)
 
+    def _run_errands(self):
+        """What only root can do, the init script has done: see `service_triggers` there."""
+        for each in self.networks() + [self._wishes]:
+            errand = each.poll_errand()
+            while errand is not None:
+                self._send_root(errand)
+                errand = each.poll_errand()
+
+    def _send_root(self, errand):
+        def answered(status, answer):
+            if status != OK:
+                self._wishes.handle_unheard(errand, clock.monotonic())
+
+        self._bus.call("service", "event", {"type": "ipop." + errand, "data": {}}, answered)
+
     def _watch_udp(self):
-        for udp_socket in self._udp.sockets():
+        for udp_socket in self.udp.sockets():
             self._poller.watch(udp_socket.fileno(), lambda udp_socket=udp_socket: self._on_udp(udp_socket))
 
     def _on_udp(self, udp_socket):
@@ -182,7 +212,7 @@ class Daemon:
 
     def _hand_out(self, now):
         """What was received goes to the networks."""
-        batch, networks = self._datagrams, self._networks()
+        batch, networks = self._datagrams, self.networks()
         owner, first = None, 0
         for i in range(batch.count):
             network = self._owner_of(batch, i, networks, now)
@@ -197,7 +227,7 @@ class Daemon:
         """Which of the networks at our port a datagram is for; the first counts what is nobody's. None if it was for
         none of them."""
         is_rare = batch.length[i] == 0 or batch.mem[batch.start[i]] != TRANSPORT
-        if is_rare and self._uplink.handle_datagram(batch.packet(i), batch.addr[i], now):
+        if is_rare and self.uplink.handle_datagram(batch.packet(i), batch.addr[i], now):
             return None
         if len(networks) > 1:
             data = batch.packet(i)
@@ -208,64 +238,98 @@ class Daemon:
 
     def _own_devices(self):
         """The names of what is ours: devices, and the bridges that they are in."""
-        networks = self._networks()
-        return [network.tap.name for network in networks] + [network.tap.bridge for network in networks]
+        networks = self.networks()
+        taps = [network.tap for network in networks]
+        found = [tap.name for tap in taps] + [tap.bridge for tap in taps]
+        return found + [bridges.bridge_of(tap.name) for tap in taps]
 
     def _on_uplink(self, is_new, now):
         """Our addresses, or what they look like from outside, may have changed."""
-        if self._groups is not None:
-            (self._groups.handle_new_addresses if is_new else self._groups.say_where)(now)
+        if self.groups is not None:
+            (self.groups.handle_new_addresses if is_new else self.groups.say_where)(now)
 
     def _count(self, reason):
-        self._dropped[reason] = self._dropped.get(reason, 0) + 1
+        self.dropped[reason] = self.dropped.get(reason, 0) + 1
 
     # --- configuration
 
     def reload(self):
         """Read the configuration again and apply what is different. One that is wrong changes nothing."""
+        now = clock.monotonic()
         try:
-            new = read_config(self._path)
+            new, text = read_config(self._path)
             if not new.enabled:
                 log.info("switched off by option 'enabled'")
                 self.stop()
                 return
-            self._rebind(new.port)
+            new, needs_restart = without_restart(self._opened, new)
+            self.groups.check(new)
+            self._static.check(new)
+            self._rebind(new)
         except UserError as error:
             self._set_problem("config", "the old configuration runs on, since the new one is wrong: " + error.message)
             return
-        self._set_problem("config", self._needs_restart(new))
-        self._config = new
+        self.options = new
+        self._keep_config(text)
         self._apply_log_level()
-        now = clock.monotonic()
-        if self._static is not None:
-            self._static.configure(new.peers, now)
-        elif new.peers:
-            self._set_problem("static", "restart ipopd to change: the first peers in the configuration")
-        log.info("configuration applied: %d peers" % len(new.peers))
+        self.uplink.use_servers(new.stun, new.turn, now)
+        failed = self._follow(new, now)
+        if failed:
+            text = "the rest of the new configuration is applied, but this runs on as it was: " + "; ".join(failed)
+            self._set_problem("config", text)
+        else:
+            self._set_problem("config", needs_restart)
+            log.info("configuration applied: %d peers" % len(new.peers))
+
+    def _follow(self, new, now):
+        """What could not be had of a new configuration, in words: [text]."""
+        self._static.make_way(new)
+        failed = self.groups.follow(new, now)
+        try:
+            self._static.follow(new, now, is_alone=not self.groups.memberships())
+        except UserError as error:
+            failed.append(error.message)
+        return failed
+
+    def note_start(self, text, wrong):
+        """The text of the Config, and what was wrong with the file where that was kept from before, or None."""
+        if wrong is None:
+            self._keep_config(text)
+        else:
+            self._set_problem("config", "the last good configuration is used, since the new one is wrong: " + wrong)
+
+    def _keep_config(self, text):
+        try:
+            keep(text, self._opened.state_dir)
+            self._set_problem("config is not kept", None)
+        except OSError as error:
+            what = "the configuration can't be kept in %s: %s" % (self._opened.state_dir, why(error))
+            self._set_problem("config is not kept", what)
+
+    def gather(self):
+        """The way out may be another one: SIGUSR1, from whoever hears of the WAN."""
+        self.uplink.gather(clock.monotonic())
 
     def stop(self):
         self._stopping = True
 
-    def _rebind(self, port):
-        if port == self._config.port:
+    def _rebind(self, new):
+        if new.port == self.options.port:
             return
-        udp = Udp(port)
-        for udp_socket in self._udp.sockets():
+        try:
+            udp = Udp(new.port)
+        except UserError as error:
+            raise UserError("%s: option 'port': %s" % (config.place(new, None, "port"), error.message))
+        for udp_socket in self.udp.sockets():
             self._poller.forget(udp_socket.fileno())
-        self._udp.close()
-        self._open[self._open.index(self._udp)] = udp
-        self._udp = udp
-        self._uplink.use_udp(udp)
+        self.udp.close()
+        self._open[self._open.index(self.udp)] = udp
+        self.udp = udp
+        self.uplink.use_udp(udp)
         self._watch_udp()
 
-    def _needs_restart(self, new):
-        """What of a new configuration can only be had by a restart, as a sentence, or None."""
-        options = ("device", "bridge", "relay", "stun", "turn", "control", "state_dir", "private_key", "groups")
-        changed = [name for name in options if getattr(self._opened, name) != getattr(new, name)]
-        return "restart ipopd to change: " + ", ".join(changed) if changed else None
-
     def _apply_log_level(self):
-        log.set_level("debug" if self._verbose else self._config.log_level)
+        log.set_level("debug" if self._verbose else self.options.log_level)
 
     # --- flash
 
@@ -280,7 +344,7 @@ class Daemon:
 
     def _save_state(self, now, stopping=False):
         endpoints = {}
-        for network in self._networks():
+        for network in self.networks():
             endpoints.update(network.node.endpoints())
         text = self._keeper.poll(self._timestamps.mark, endpoints, now, stopping)
         if text is None:
@@ -294,72 +358,12 @@ class Daemon:
 
     # --- what people and programs see
 
-    def _on_node_event(self, event, now):
-        if event.kind == ANSWERED:
-            event.token.answered(event)
-
     def _set_problem(self, topic, text):
         if text is None:
-            self._problems.pop(topic, None)
-        elif self._problems.get(topic) != text:
-            self._problems[topic] = text
-            log.warning(text)
-
-    def _status(self, now):
-        networks = self._networks()
-        status = _sum([network.node.status(now) for network in networks], self._dropped)
-        status["version"] = VERSION
-        status["interpreter"] = INTERPRETER
-        status["public_key"] = key_text(self._static.network.node.public_key) if self._static is not None else None
-        status["device"] = ", ".join([network.tap.name for network in networks]) or self._opened.device
-        status["bridge"] = self._opened.bridge
-        status["port"] = self._udp.port
-        status["uptime_s"] = (now - self._started) // 1000
-        status["problems"] = list(self._problems.values())
-        status["groups"] = self._groups.groups(now)
-        return status
-
-    def _nat(self, now):
-        nat = self._uplink.status()
-        networks = self._networks()
-        seen = [addr for network in networks for addr in network.node.seen_at()]
-        nat["seen"] = sorted({address.text(addr) for addr in seen})
-        nat["relay"] = any(network.node.relay.is_willing for network in networks)
-        return nat
-
-    def _peers(self, now):
-        static = [self._static.network.node] if self._static is not None else []
-        shown = [_shown(peer) for node in static for peer in node.peers(now)]
-        for membership in self._groups.memberships():
-            shown += [dict(_shown(peer), group=membership.name) for peer in membership.node.peers(now)]
-        return shown
-
-    def _ping(self, now, peer, timeout):
-        node, found = self._find_peer(peer, now)
-        answer = _Ping(node, found["name"], now + timeout)
-        refusal = node.ping(found["public_key"], answer, now)
-        if refusal is not None:
-            raise Refusal(refusal, _WHY_NO_PING[refusal] % found["name"])
-        self._deadlines.wake(answer, answer.until)
-        return answer.deferred
-
-    def _find_peer(self, wanted, now):
-        """(node, what it says about the peer)"""
-        peers = [(network.node, peer) for network in self._networks() for peer in network.node.peers(now)]
-        names = [(each, each[1]["name"], key_text(each[1]["public_key"])) for each in peers]
-        for found in (
-            [each for each, name, key in names if wanted in (name, key)],
-            [each for each, name, key in names if name.startswith(wanted) or key.startswith(wanted)],
-        ):
-            if len(found) == 1:
-                return found[0]
-            if found:
-                listed = ", ".join([peer["name"] for _, peer in found])
-                raise Refusal("ambiguous", "%s could be any of: %s" % (quoted(wanted), listed))
-        if not peers:
-            raise Refusal("not-found", "there are no peers yet: add them to %s, or join a group" % self._path)
-        guess = did_you_mean(wanted, [name for _, name, _ in names])
-        raise Refusal("not-found", "there is no peer %s: %s" % (quoted(wanted), guess))
+            self.problems.pop(topic, None)
+        elif self.problems.get(topic) != text:
+            self.problems[topic] = text
+            log.warning(text, "problem")
 
     # --- opening and closing
 
@@ -370,80 +374,6 @@ class Daemon:
     def _close(self):
         for thing in reversed(self._open):
             thing.close()
-
-
-class _Ping:
-    """A question of somebody at the control socket, until it is answered or its time is up."""
-
-    def __init__(self, node, name, until):
-        self._node = node
-        self.deferred = Deferred()
-        self.until = until
-        self.wake_at = None
-        self._name = name
-        self._asked_at = clock.microseconds()
-
-    def answered(self, event):
-        rtt = (clock.microseconds() - self._asked_at) / 1000
-        self.deferred.resolve({"peer": self._name, "endpoint": self._node.way(event.addr), "rtt_ms": rtt})
-
-    def handle_timeout(self, now):
-        self.deferred.refuse("timeout", "%s does not answer: is it running, and is its endpoint right?" % self._name)
-
-
-def _sum(statuses, dropped):
-    """One status of those of several nodes, and of what was dropped before them."""
-    total = {"peers": {}, "traffic": {}, "dropped": dict(dropped), "devices": 0}
-    for name in ("configured", "connected"):
-        total["peers"][name] = sum([status["peers"][name] for status in statuses])
-    for name in ("frames_in", "frames_out", "bytes_in", "bytes_out"):
-        total["traffic"][name] = sum([status["traffic"][name] for status in statuses])
-    for status in statuses:
-        total["devices"] += status["devices"]
-        for reason, n in status["dropped"].items():
-            total["dropped"][reason] = total["dropped"].get(reason, 0) + n
-    return total
-
-
-def _shown(peer):
-    """A peer of `Node.peers` as the control protocol shows it."""
-    return {
-        "name": peer["name"],
-        "public_key": key_text(peer["public_key"]),
-        "suite": peer["suite"],
-        "state": peer["state"],
-        "endpoint": peer["way"],
-        "rtt_ms": peer["rtt_ms"],
-        "last_heard_s": _seconds(peer["heard_ms"]),
-        "last_handshake_s": _seconds(peer["handshake_ms"]),
-        "bytes_in": peer["bytes_in"],
-        "bytes_out": peer["bytes_out"],
-        "version": peer["release"],
-    }
-
-
-def _seconds(ms):
-    return None if ms is None else ms / 1000
-
-
-_WHY_NO_PING = {
-    "no-such-peer": "%s was removed",
-    "not-ours": "%s is a stock WireGuard peer: ping its address instead",
-    "no-endpoint": "%s has no endpoint and has not called yet: set option 'endpoint', or wait",
-    "busy": "too many pings to %s are under way",
-}
-
-
-def read_config(path):
-    """The Config in a file; its warnings are logged. Raises ConfigError."""
-    try:
-        text = files.read(path)
-    except OSError as error:
-        raise ConfigError("%s: %s: write it, or name another file with --config" % (path, why(error)))
-    found, warnings = config.load(text, path, files.read_with_mode, crypto.dh_base)
-    for warning in warnings:
-        log.warning(warning)
-    return found
 
 
 def _arguments(argv):
@@ -474,23 +404,32 @@ def main(argv=None):
         return 0
     if terminal.is_terminal(2):
         log.set_clock(terminal.clock_text)
-    log.set_gate(lambda: terminal.is_writable(2))
+    log.set_gate(terminal.is_writable)
+    log.split(terminal.environment(log.ENVIRONMENT) == "stdout")
     # first of all, so that a signal during the start is neither lost nor deadly; they are handled in `Daemon.run`
     daemon = None
     poller = Poller()
     poller.watch_signals(
-        {"SIGHUP": lambda: daemon.reload(), "SIGTERM": lambda: daemon.stop(), "SIGINT": lambda: daemon.stop()}
+        {
+            "SIGHUP": lambda: daemon.reload(),
+            "SIGUSR1": lambda: daemon.gather(),
+            "SIGTERM": lambda: daemon.stop(),
+            "SIGINT": lambda: daemon.stop(),
+        }
     )
     try:
         path, check, verbose = _arguments(argv)
-        options = read_config(path)
         if check:
+            read_config(path)
             print("%s is valid" % path)
-        elif not options.enabled:
+            return 0
+        options, text, wrong = read_to_start(path)
+        if not options.enabled:
             log.info("switched off by option 'enabled' in %s" % path)
         else:
             memory.grow_for(options.state_dir + "/groups", len(options.peers))
             daemon = Daemon(path, options, verbose, poller)
+            daemon.note_start(text, wrong)
             daemon.run()
     except UserError as error:
         for line in error.message.split("\n"):

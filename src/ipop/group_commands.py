@@ -36,6 +36,7 @@ _TEN_YEARS = 315_360_000  # s
 def _group_create(shell, name):
     flags = shell.flags
     question = {"name": name, "member": flags["name"], "brokers": list(flags["broker"]), "large": flags["large"]}
+    question["subnet"] = flags["subnet"]
     group = shell.connect().ask("group_create", question, dict)
     shell.show(group, show_created, group)
 
@@ -48,7 +49,7 @@ def _groups(shell):
 def _invite(shell):
     flags, terminal = shell.flags, shell.ports.terminal
     if flags["qr"] and terminal.qr_code("") is None:
-        raise UserError("no QR code can be drawn here, for want of the Python package 'segno': leave out --qr")
+        raise UserError("no QR code can be drawn here: install python3-segno (for CPython only), or leave out --qr")
     question = {name: flags[name] for name in ("group", "uses", "expires", "approve")}
     invite = shell.connect().ask("invite", question, dict)
     shell.show(invite, _show_invite, invite, terminal.qr_code(str(invite.get("line"))) if flags["qr"] else "")
@@ -246,7 +247,8 @@ _NAME = Flag("name", None, "NAME", str, "", "What this router is called there (d
 _CREATE_FLAGS = (
     _NAME,
     Flag("broker", None, "URL", _broker, (), "Where members meet: mqtt://HOST or mqtts://HOST; may be repeated"),
-    Flag("large", None, None, None, False, "Addresses for thousands of routers and not for 255"),
+    Flag("large", None, None, None, False, "Addresses for thousands of routers and not for 127"),
+    Flag("subnet", None, "NETWORK", str, "", "Its IPv4 addresses, such as 10.77.0.0/16 (default: some that are free)"),
 )
 _INVITE_FLAGS = (
     Flag("uses", None, "N", _uses, 1, "How many routers it lets in (default: 1)"),

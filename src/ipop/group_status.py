@@ -3,6 +3,7 @@
 from .group import charter, identity
 from .group.join import WELCOME
 from .ports import crypto
+from .wire.ways import is_detour
 
 
 def member_of(membership, now):
@@ -19,8 +20,10 @@ def member_of(membership, now):
         "member_fingerprint": group.identity.fingerprint,
         "role": own.role if own else "member",
         "address": _address(group.charter, own) if own else None,
+        "slice": _slice(group.charter, own) if own else None,
+        "newest_ms": group.roster.newest(),
         "device": membership.network.tap.name,
-        "bridge": membership.network.tap.bridge,
+        "bridge": membership.bridge,
         "members": len(group.peers()),
         "connected": len(connected),
         "requests": len(group.issuer.requests()),
@@ -89,6 +92,27 @@ def _member(known, member, label, peer):
     }
 
 
+def topology(membership, now):
+    """(nodes, links) of a group, as far as this router knows."""
+    known, peers = membership.group, membership.node.peers(now)
+    nodes = members(known, known.roster.members(), peers)
+    own = [node["name"] for node in nodes if node["state"] == "this router"]
+    links = [
+        {
+            "group": membership.name,
+            "from": own[0],
+            "to": peer["name"],
+            "way": peer["way"],
+            "is_direct": not is_detour(peer["endpoint"]),
+            "rtt_ms": peer["rtt_ms"],
+        }
+        for peer in peers
+        if own and peer["state"] == "connected"
+    ]
+    keys = ("name", "fingerprint", "role", "address", "state")
+    return [dict([(key, node[key]) for key in keys], group=membership.name) for node in nodes], links
+
+
 def request(group, request, since, wall):
     """A Request to the group of this name, which waits since some time (ms since 1970)."""
     return {
@@ -125,6 +149,12 @@ def _address(about, member):
     return None if packed is None else "%d.%d.%d.%d/%d" % (tuple(packed) + (about.subnet[1],))
 
 
+def _slice(about, member):
+    """A member's part of the subnet, as "10.77.5.0/24", or None."""
+    packed = charter.network(about, member.slice, member.slice_length)
+    return None if packed is None else "%d.%d.%d.%d/%d" % (tuple(packed) + (member.slice_length,))
+
+
 _REMOVED = "this router was removed from the group: 'ipop leave --group %s' forgets it"
 
 # what is said of a group that this router is not in
@@ -134,6 +164,8 @@ _BLANK = {
     "member_fingerprint": "",
     "role": "member",
     "address": None,
+    "slice": None,
+    "newest_ms": None,
     "device": "",
     "bridge": None,
     "members": 0,

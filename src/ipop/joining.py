@@ -46,7 +46,7 @@ class Joining:
         self.joiner.handle_timeout(now)
         event = self.joiner.poll_event()
         while event is not None:
-            log.info("%s: %s" % (self.name, event.text))
+            log.info("%s: %s" % (self.name, event.text), "joining", self.name)
             event = self.joiner.poll_event()
         self._wire.handle_turn(now)
 

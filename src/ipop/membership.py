@@ -1,19 +1,21 @@
 """One group in the daemon: its machine, its node, its TAP, its broker."""
 
 from . import VERSION, log
+from .config import OPENWRT
 from .errors import UserError
 from .group.group import ADMITTED, REMOVED, WAITING, Group
-from .network import Network
-from .node import ANSWERED, NEWS, Node, PeerConfig
-from .ports import Broker, Connected, Disconnected, Message, Tap, clock, crypto, memory
+from .household import Household
+from .network import LIMITS, Network
+from .node import ANSWERED, NEWS, SEEN, Node, PeerConfig
+from .ports import Broker, Connected, Disconnected, Message, Tap, bridges, clock, crypto, memory
 from .signal import url
 
+ROUTE = "route"  # the mode in which nothing of layer 2 crosses
 SAVE_AGAIN = 10_000  # ms after a write that failed
 SETTLE = 30_000  # ms after the start, in which members are found
 SAVE_PLACES = 3_600_000  # ms between two writes for the sake of where members are: flash wears out
 EVENTS_MAX = 16  # of a broker's in one turn
-NOT_KEPT = " is not kept"  # the end of a problem's topic
-KEEPALIVE = 25  # s, for members behind a NAT
+NOT_KEPT, CONFLICT = " is not kept", " has a conflict"  # the end of a problem's topic
 
 
 class Wire:
@@ -86,19 +88,39 @@ class Wire:
 class Membership:
     """`name` is what the group is called on this router, `kept` as for Group; `shelf` keeps what changes.
 
-    `tap` is (device, bridge or None); `slot` tells the nodes of one daemon apart; `endpoints` are where members were
-    last reached, {WireGuard key: address}; `relay` is the configuration's word on forwarding for others, `uplink` knows
-    our addresses. Raises UserError, Rejected or ValueError, with nothing left open."""
+    `tap` is (device, bridge or None), `claim` what the configuration wanted them to be; `section` is the GroupConfig,
+    `options` the Config in force; `slot` tells the nodes of one daemon apart; `endpoints` are where members were last
+    reached, {WireGuard key: address}; `uplink` knows our addresses, and by `wishes` root learns what our home needs.
+    `can_be_served(name, charter, interfaces)` says whether our addresses are free on this router.
+    Raises UserError, Rejected or ValueError, with nothing left open."""
 
     def __init__(
-        self, name, identity, kept, shelf, tap, slot, timestamps, poller, set_problem, endpoints, relay, uplink
+        self,
+        name,
+        identity,
+        kept,
+        shelf,
+        tap,
+        claim,
+        section,
+        slot,
+        timestamps,
+        poller,
+        set_problem,
+        endpoints,
+        options,
+        uplink,
+        wishes,
+        can_be_served,
     ):
         now = clock.monotonic()
         self.name = name
         self.slot = slot
+        self.claim = claim
+        self.section = section
         self._shelf = shelf
         self._set_problem = set_problem
-        self._relay = relay
+        self._relay = options.relay
         self._uplink = uplink
         self.node = None
 
@@ -107,15 +129,26 @@ class Membership:
 
         self.group = Group(crypto, identity, kept, VERSION, stamp, self._count)
         self._urls = [url.parse(text) for text in self.group.charter.brokers]
-        self.node = Node(identity.wg_private, crypto, timestamps, now, VERSION, slot, self.group, memory.has_room)
+        rest = (VERSION, slot, self.group, memory.has_room, LIMITS, options.guards_off, section.mode == ROUTE)
+        self.node = Node(identity.wg_private, crypto, timestamps, now, *rest)
         self._saved = self.group.revision
         self._save_at = now
         self.why_not_kept = None  # what has changed since it was kept last
-        self._saved_places = self.group.places.digest()
+        self._saved_places = self.group.places.revision
         self._places_at = now + SETTLE
         self._configured = None
+        self._placed = 0  # the revision of the places that the node knows
+        self._relays = None
         self.group.attach(self.node.gossip, now, clock.wall())
-        self.network = Network(self.node, Tap(tap[0], tap[1]), uplink, poller, set_problem, self._on_event)
+        folder = "%s/%s" % (options.control.rpartition(".")[0] or options.control + ".d", name)
+        is_free = can_be_served(name, self.group.charter, _interfaces(tap[0], tap[1]))
+        self._household = Household(name, self.group, section, tap, folder, wishes, poller, set_problem, not is_free)
+        try:
+            tap = Tap(tap[0], tap[1])
+            self.network = Network(self.node, tap, uplink, poller, set_problem, self._on_event, name)
+        except BaseException:
+            self._household.close()
+            raise
         will = self.group.signalling.will
         self._wire = Wire(name, self.group, self._urls, will, poller, self._count, set_problem, self._on_message)
         self._configure(now)
@@ -124,9 +157,40 @@ class Membership:
 
     def close(self):
         self._wire.close()
+        self._household.close()
         self.network.close()
-        self._uplink.permit(self.name, [], clock.monotonic())
-        self._set_problem(self.name + NOT_KEPT, None)
+        now = clock.monotonic()
+        self._uplink.permit(self.name, [], now)
+        self._uplink.set_company(self.name, False, now)
+        for end in (NOT_KEPT, CONFLICT):
+            self._set_problem(self.name + end, None)
+
+    def can_follow(self, section, claim):
+        """Whether `follow` is enough for another GroupConfig, and nothing has to be started anew."""
+        mine = self.section
+        if (section.serve == OPENWRT) != (mine.serve == OPENWRT):
+            return False
+        return (claim, section.mode, section.make_bridge) == (self.claim, mine.mode, mine.make_bridge)
+
+    def check(self, section):
+        """Whether this GroupConfig could be followed. Raises UserError."""
+        self._household.check(section)
+
+    def follow(self, options, section, now):
+        """This Config and GroupConfig are in force now."""
+        self.node.switch_off_guards(options.guards_off)
+        if options.relay != self._relay:
+            self._relay = options.relay
+            self.say_where(now)
+        if section != self.section:
+            self.section = section
+            self._household.change(section, now)
+            self._configured = None
+
+    @property
+    def bridge(self):
+        """The one that the group's devices here are in, or None."""
+        return self._household.bridge
 
     def brokers(self):
         """[{"url": without what is secret, "connected"}]"""
@@ -135,6 +199,9 @@ class Membership:
 
     def poll_timeout(self):
         times = [self.network.poll_timeout(), self.group.poll_timeout()]
+        due = self._household.poll_timeout(self.node)
+        if due is not None:
+            times.append(due)
         if self.group.revision != self._saved:
             times.append(self._save_at)
         due = self._wire.poll_timeout()
@@ -145,18 +212,36 @@ class Membership:
         self.group.handle_timeout(now, clock.wall())
         event = self.group.poll_event()
         while event is not None:
-            log.info(_SAYINGS[event.kind] % event.name)
+            log.info(_SAYINGS[event.kind] % event.name, event.kind, self.name)
             event = self.group.poll_event()
         self._configure(now)
         self.save(now)
         self._wire.handle_turn(now)
         self.network.handle_turn(now)
+        self._household.handle_turn(self.node, now)
+
+    def handle_new_network(self, conflict_texts, is_in_the_way, now):
+        """This machine's addresses may be others than before. `conflict_texts`: what of them is ours too; where that
+        `is_in_the_way`, our devices are not served until it is changed."""
+        self.network.look_at_router(now)
+        self._household.look(is_in_the_way, now)
+        text = "; ".join(conflict_texts)
+        if is_in_the_way and self._household.is_serving:
+            text += " (until then its devices here get no addresses)"
+        self._set_problem(self.name + CONFLICT, text or None)
+
+    def interfaces(self):
+        """The names of our device and of the bridge that it is in, or is to be in."""
+        return _interfaces(self.network.tap.name, self._household.bridge)
+
+    def devices(self, now):
+        return self.node.devices(now, self.name, self._household.suffix)
 
     def save(self, now, at_once=False):
         """Keep what has changed; to be called before anybody is told of it.
 
         `at_once`: because the daemon ends, or a person waits to hear whether it is kept."""
-        revision, where = self.group.revision, self.group.places.digest()
+        revision, where = self.group.revision, self.group.places.revision
         is_moved = where != self._saved_places and (at_once or now >= self._places_at)
         if (revision == self._saved and not is_moved) or (now < self._save_at and not at_once):
             return
@@ -176,6 +261,7 @@ class Membership:
         """Take what is ours from the broker."""
         self.group.signalling.retire()
         self._wire.handle_turn(now)
+        self._household.leave(now)
 
     def _count(self, reason):
         if self.node is not None:  # else it is about what was kept, which comes again with the others' news
@@ -187,6 +273,9 @@ class Membership:
         elif event.kind == NEWS:
             self.group.handle_news(now, clock.wall())
         else:  # somebody is connected, gone, reached another way, or sees us elsewhere
+            if event.kind == SEEN and event.token is not None:
+                self._uplink.handle_seen_elsewhere(event.token, event.addr, now)
+            self._uplink.set_company(self.name, self.node.has_company, now)
             self.say_where(now)
 
     def _on_message(self, topic, payload, now):
@@ -194,17 +283,37 @@ class Membership:
 
     def _configure(self, now):
         """Let the node know who the members are, and where."""
-        known = (self.group.roster.revision, self.group.places.digest(), self._uplink.relayed)
-        if known == self._configured:
-            return
-        self._configured = known
-        peers = self.group.peers()
-        configs = [PeerConfig(name, key, None, None, "sha256", [], KEEPALIVE) for name, key in peers]
+        keepalive = self._uplink.keepalive()
+        known = (self.group.roster.revision, self._uplink.relayed, keepalive)
+        if known != self._configured:
+            self._configured = known
+            self._configure_members(keepalive, now)
+            self._placed, self._relays = 0, None
+        if self.group.places.revision != self._placed:
+            self._configure_places(now)
+        if self.group.places.relays is not self._relays:  # somebody may forward now, or not any more
+            self._relays = self.group.places.relays
+            self.say_where(now)
+
+    def _configure_members(self, keepalive, now):
+        configs = [PeerConfig(name, key, None, None, "sha256", [], keepalive) for name, key in self.group.peers()]
         self.network.configure(configs, now)
-        candidates = self.group.candidates()
-        for key, addresses, relays in candidates:
-            self.node.set_candidates(key, addresses + self._uplink.by_turn(addresses), now, relays)
-        self._uplink.permit(self.name, [addr for _, addresses, _ in candidates for addr in addresses], now)
+        slices, others = self.group.slices()
+        name = self.group.roster.labels().get(self.group.identity.public, "")
+        self.network.set_place(slices, others, self.group.charter.ula, name, now)
+        self._household.configure(self.node.lan.label(self.name, self._household.suffix), now)
+        self.network.set_routed(self._household.routed, now)
+
+    def _configure_places(self, now):
+        """Those that have changed only: in a large group somebody moves all the time."""
+        changed = self.group.candidates(self._placed)
+        self._placed = self.group.places.revision
+        for key, addresses, relays, at_turn in changed:
+            by_turn = self._uplink.by_turn(addresses + at_turn)
+            self.node.set_candidates(key, addresses + by_turn, now, relays, at_turn)
+        if self._uplink.relayed:
+            known = [addr for _, own, _, at_turn in self.group.candidates() for addr in own + at_turn]
+            self._uplink.permit(self.name, known, now)
 
     def handle_new_addresses(self, now):
         """The router has other addresses than before: the broker may not know yet that the old connection is dead."""
@@ -214,12 +323,17 @@ class Membership:
     def say_where(self, now):
         """Let the others know the ways to us: our own addresses, what they see of us, and members who forward."""
         own = self._uplink.addresses()
-        seen = [addr for addr in self.node.seen_at() if addr not in own]
+        seen = [addr for addr in self.node.reachability.seen_at() if addr not in own]
         relay = self.node.relay
         relay.is_willing = self._relay == "1" or (self._relay == "auto" and self._uplink.is_reachable())
-        is_apart = self.node.needs_relays or not self._uplink.is_reachable()
-        relays = self.node.choose_relays(self.group.relays()) if is_apart else []
-        self.group.set_place(own + seen, now, relay.is_willing, relays)
+        relays = self.node.choose_relays(self.group.relays())
+        is_apart = self.node.reachability.needs_relays or not self._uplink.is_reachable()
+        at_turn = self._uplink.relayed
+        self.group.set_place(own + seen, now, relay.is_willing, relays if is_apart else [], at_turn)
+
+
+def _interfaces(device, bridge):
+    return [each for each in (device, bridge, bridges.bridge_of(device)) if each is not None]
 
 
 _SAYINGS = {

@@ -2,15 +2,24 @@
 
 from . import log
 from .errors import UserError
-from .node import CONNECTED, MOVED, UNREACHABLE
-from .ports import clock, crypto
+from .lan.claims import KEPT
+from .lan.lan import LOOP, NOWHERE, PLENTY, SCARCE, Home
+from .lan.loops import LOOPED_HERE
+from .node import CONNECTED, LAN_NEWS, MOVED, UNREACHABLE
+from .ports import bridges, clock, crypto, interfaces, links, memory
 from .wg.messages import TRANSPORT_MAX
 from .wire.batch import Batch
 
 SLOTS = 32  # packets of one kind in one turn of the loop
 COLD_MAX = 64  # queued datagrams sent in one turn, so that a flood leaves room for the rest
 LOOK_AFTER_TAP = 5_000  # ms
-IN_BRIDGE, NO_MEMORY = " in its bridge", " has no memory"  # the end of a problem's topic
+CONFLICT = "conflict"  # the kind of an event: an address that was used in two homes
+ASK_AGAIN = 300_000  # ms between two times that root is asked for our device
+LAN, RELEARN = "lan", "relearn"  # what root can be asked to do: actions of the init script
+TOO_LARGE = "too-large"  # the word of a datagram that the interface doesn't carry
+# the ends of problems' topics
+IN_BRIDGE, DEAF, NO_MEMORY, LOOPED = " in its bridge", " hears not everything", " has no memory", " is looped"
+LIMITS = PLENTY if memory.IS_PLENTY else SCARCE  # for a Node
 
 
 def new_batch():
@@ -21,26 +30,35 @@ def new_batch():
 class Network:
     """`uplink` is what datagrams are sent by.
 
-    `set_problem(topic, text)` shows what is wrong; the node's events go to `on_event(event, now)`."""
+    `set_problem(topic, text)` shows what is wrong; the node's events go to `on_event(event, now)`. `group` is the name
+    of the group that it is the network of, or ""."""
 
-    def __init__(self, node, tap, uplink, poller, set_problem, on_event):
+    def __init__(self, node, tap, uplink, poller, set_problem, on_event, group=""):
         self.node = node
         self.tap = tap
         self._uplink = uplink
         self._poller = poller
         self._set_problem = set_problem
         self._on_event = on_event
+        self._group = group
         self._frames = new_batch()
         self._has_more = False  # whether queued datagrams were left for the next turn
         self._tap_at = clock.monotonic() + LOOK_AFTER_TAP
-        poller.watch(tap.fileno(), self._on_tap)
+        self._errands = []  # of those
+        self._ask_at = clock.monotonic()
+        self._home = NOWHERE
+        set_problem(tap.name + IN_BRIDGE, tap.problem)
+        if not tap.is_gone:
+            poller.watch(tap.fileno(), self._on_tap)
+            self._set_problem(tap.name + DEAF, bridges.hear_everything(tap.name))
+        self.look_at_router(clock.monotonic())
 
     def close(self):
         if not self.tap.is_gone:
             self._poller.forget(self.tap.fileno())
         self.tap.close()
-        for topic in (self.tap.name, self.tap.name + IN_BRIDGE, self.tap.name + NO_MEMORY):
-            self._set_problem(topic, None)
+        for end in ("", IN_BRIDGE, DEAF, NO_MEMORY, LOOPED):
+            self._set_problem(self.tap.name + end, None)
 
     def configure(self, peers, now):
         """Make these PeerConfigs the node's peers."""
@@ -50,6 +68,31 @@ class Network:
         text = "this router has no memory for %d of the %d peers of %s: %s"
         text = text % (len(names), len(peers), self.tap.name, shown) if names else None
         self._set_problem(self.tap.name + NO_MEMORY, text)
+
+    def set_place(self, slices, others, prefix, name, now):
+        """Our place in a group: see Home; `others` are by WireGuard key."""
+        self._set_home(Home(slices, others, prefix, name, *self._home[4:]), now)
+
+    def set_routed(self, routed, now):
+        """Which networks of the group lead to devices of this home beyond the bridge: [(network, length)]."""
+        self._set_home(Home(*self._home[:7], routed), now)
+
+    def look_at_router(self, now):
+        """This machine's addresses may be others than before, or those of the bridge; or root has made our device."""
+        if self.tap.is_gone and links.index(self.tap.name):
+            self._tap_at = now
+        owner = bridges.bridge_of(self.tap.name) or self.tap.bridge or self.tap.name
+        try:
+            addresses = interfaces.all_addresses()
+        except OSError:
+            return  # it is asked again soon
+        macs = bridges.mac(owner), bridges.mac(self.tap.name)
+        self._set_home(Home(*self._home[:4], *macs, addresses, self._home.routed), now)
+
+    def _set_home(self, home, now):
+        if home != self._home:
+            self._home = home
+            self.node.set_home(home, now)
 
     def poll_timeout(self):
         """When `handle_turn` has to be called next (ms); 0 for at once."""
@@ -64,10 +107,33 @@ class Network:
         event = self.node.poll_event()
         while event is not None:
             if event.kind in _SAYINGS:
-                log.info(_SAYINGS[event.kind] % (event.name, self.node.way(event.addr)))
-            self._on_event(event, now)
+                log.info(_SAYINGS[event.kind] % (event.name, _at(self.node.way(event.addr))), event.kind, self._group)
+            if event.kind == LAN_NEWS:
+                self._handle_lan_news(event.token)
+            else:
+                self._on_event(event, now)
             event = self.node.poll_event()
         self._send_queued()
+
+    def poll_errand(self):
+        """What root is to do for us, where there is a root who does that; or None."""
+        return self._errands.pop(0) if self._errands else None
+
+    def _handle_lan_news(self, news):
+        """A loop, or an address that was used in two homes."""
+        if news.topic == LOOP:
+            texts = [text + self._at_port(mac) for text, mac in self.node.lan.problems()]
+            self._set_problem(self.tap.name + LOOPED, "; ".join(texts) or None)
+        else:
+            log.info(news.text, CONFLICT, self._group)
+        if news.kind not in (LOOPED_HERE, KEPT):  # who was reached by the tunnel isn't now, or the other way round
+            if not bridges.forget_learned(self.tap.name):
+                self._errands.append(RELEARN)
+
+    def _at_port(self, mac):
+        bridge = bridges.bridge_of(self.tap.name)
+        port = bridges.port_of(bridge, mac) if mac is not None and bridge is not None else None
+        return " (it comes in at port %s)" % port if port is not None else ""
 
     def _on_tap(self):
         """The TAP can be read, or has been deleted."""
@@ -76,7 +142,7 @@ class Network:
         batch.clear()
         self._set_problem(self.tap.name, self.tap.receive(batch))
         self.node.handle_frames(batch, clock.monotonic())
-        self._uplink.send_batch(batch, self.node.count)
+        self._uplink.send_batch(batch, self.node.count, self._handle_too_large)
         if self.tap.is_gone:
             self._poller.forget(fd)
 
@@ -93,11 +159,16 @@ class Network:
             if self.tap.is_gone:
                 self.tap.open()
                 self._poller.watch(self.tap.fileno(), self._on_tap)
-                log.info("device %s is there again" % self.tap.name)
+                self._set_problem(self.tap.name, None)
+                log.info("device %s is there" % self.tap.name)
             self.tap.join_bridge()
+            self._set_problem(self.tap.name + DEAF, bridges.hear_everything(self.tap.name))
             self._set_problem(topic, None)
         except UserError as error:
             self._set_problem(topic, error.message)
+            if self.tap.is_gone and now >= self._ask_at:
+                self._ask_at = now + ASK_AGAIN
+                self._errands.append(LAN)
         except OSError as error:  # it was deleted at this moment
             self._set_problem(topic, "device %s: %s" % (self.tap.name, error))
 
@@ -111,8 +182,14 @@ class Network:
             item = self.node.poll_transmit()
             if item is None:
                 break
-            self._count(self._uplink.send(item[0], item[1]))
+            reason = self._uplink.send(item[0], item[1])
+            self._count(reason)
+            if reason == TOO_LARGE:
+                self._handle_too_large(len(item[0]), item[1])
         self._has_more = item is not None
+
+    def _handle_too_large(self, size, addr):
+        self.node.handle_too_large(size, addr, clock.monotonic())
 
     def _count(self, reason):
         if reason is not None:
@@ -120,7 +197,12 @@ class Network:
 
 
 _SAYINGS = {
-    CONNECTED: "%s: connected, at %s",
-    UNREACHABLE: "%s: no answer from %s for 90 s; still trying when there is something to send",
-    MOVED: "%s: moved to %s",
+    CONNECTED: "%s: connected, %s",
+    UNREACHABLE: "%s: no answer %s for 90 s; still trying when there is something to send",
+    MOVED: "%s: now %s",
 }
+
+
+def _at(way):
+    """A way as it stands in a sentence: "at 203.0.113.7:51820", "through den"."""
+    return way if way is None or way.startswith("through ") else "at " + way

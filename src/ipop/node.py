@@ -13,27 +13,27 @@ from collections import deque, namedtuple
 
 from .deadlines import Deadlines
 from .errors import Rejected
-from .lan.hosts import Host, Hosts, host_mac
-from .lan.switch import FLOOD, LAN, Flow, Switch
+from .lan.hosts import Host, host_mac
+from .lan.lan import KINDS, NOWHERE, PLENTY, SEVERAL, Home, Lan
+from .lan.pieces import Assembler
+from .links import HostLink, NodeLink
 from .overlay import gossip
 from .overlay.gossip import Gossip
 from .overlay.paths import NONCE
+from .overlay.reachability import Reachability
 from .overlay.relay import PREFIX, Relay, is_relayed, through
-from .overlay.wayfinder import Search, Wayfinder
-from .overlay.ways import is_by_turn, is_detour
+from .overlay.wayfinder import Wayfinder
 from .wg import messages
-from .wg.peer import ELSEWHERE, LOST, SESSION, SILENT
+from .wg.peer import ENDPOINT, LOST, PAUSED, SESSION, SILENT
 from .wg.tunnel import Tunnel
 from .wire import address, ethernet, ip, payload
 from .wire.batch import Batch
+from .wire.ways import is_by_turn, is_detour
 
 AGE_EVERY = 60_000  # ms between two clean-ups of the tables
 FRAMES_MAX = 64
 CANDIDATES_MAX = 16
-SEEN_MAX = 2
-SEEN_GAP = 30_000  # ms in which a peer's word on where it sees us counts, whatever else it says
-RELAY_GAIN = 20  # ms that another one has to be quicker, besides half the time
-RELAYS = 2  # that others are told to reach us through
+DETOURS = 2
 
 # endpoint: (ip, port) or None; preshared_key: 32 bytes or None; suite "sha256" or "blake2s" (a stock WireGuard peer);
 # allowed_ips: (packed address, prefix length) pairs, for a stock peer; keepalive in seconds, 0 is off
@@ -44,54 +44,34 @@ PeerConfig = namedtuple(
 # what the node tells the shell; `addr` is where the peer is, `token` that of the ping that was answered
 NodeEvent = namedtuple("NodeEvent", ("kind", "name", "addr", "token"))
 CONNECTED, UNREACHABLE, MOVED, ANSWERED = "connected", "unreachable", "moved", "answered"
-SEEN = "seen"  # a peer sees us elsewhere now
+SEEN = "seen"  # a peer sees us at `addr`; `token` is the address in use at which it saw us until now, or None
 NEWS = "news"  # something in the group's book has changed; it names nobody
-
-
-class _NodeLink:
-    """The way to one of our own nodes: Ethernet frames."""
-
-    def __init__(self, config, peer, finder):
-        self.config = config
-        self.peer = peer
-        self.is_up = False  # as last told to the shell
-        self.release = None  # what it runs, from its HELLO
-        self.search = Search(finder, self)
-        self.seen_at = None  # where it sees us, as it says,
-        self.seen_since = None  # and since when
-
-    def wrap(self, mem, at, n):
-        """Make the frame of `n` bytes at `at` what the tunnel carries: (start, length)."""
-        payload.write_header(mem, at - payload.HEADER, payload.FRAME, n)
-        return at - payload.HEADER, n + payload.HEADER
-
-
-class _HostLink:
-    """The way to a stock WireGuard peer: IP packets."""
-
-    release = None
-
-    def __init__(self, config, peer, host):
-        self.config = config
-        self.peer = peer
-        self.host = host
-        self.is_up = False
-
-    def wrap(self, mem, at, n):
-        if ethernet.ethertype(mem, at) not in (ethernet.IPV4, ethernet.IPV6):
-            raise Rejected("not-ip")
-        return at + ethernet.HEADER, n - ethernet.HEADER
+LAN_NEWS = "lan"  # something about the LAN: `token` is a LanEvent (lan/lan.py)
 
 
 class Node:
     """`private_key` is 32 bytes, `crypto` a port's; `timestamps` may be shared with other nodes of one router, which
     then have different `slot`s (0-63) and one UDP port.
 
-    `release` is told to the others. With a group's `book` (group/book.py) it compares rosters with each peer before
-    frames pass. `has_room()` says whether there is memory for another peer. Times are ms on a clock that never goes
-    back."""
+    `release` is told to the others. With a group's `book` (a Group) it compares rosters with each peer before
+    frames pass. `has_room()` says whether there is memory for another peer; `limits` are the LAN's, `guards_off` those
+    of its guards that are switched off, and it `is_routed` where nothing of layer 2 is to cross. Times are ms on a
+    clock that never goes back."""
 
-    def __init__(self, private_key, crypto, timestamps, now, release, slot=0, book=None, has_room=None):
+    def __init__(
+        self,
+        private_key,
+        crypto,
+        timestamps,
+        now,
+        release,
+        slot=0,
+        book=None,
+        has_room=None,
+        limits=PLENTY,
+        guards_off=(),
+        is_routed=False,
+    ):
         self.dropped = {}
         self.left_out = []  # names of peers for which there is no memory
         self._has_room = has_room
@@ -101,29 +81,32 @@ class Node:
         self._deadlines = Deadlines()
         self._gossip = None
         if book is not None:
-            self._gossip = Gossip(book, self._deadlines, self.count, self._on_news)
+            self._gossip = Gossip(crypto.sha256, book, self._deadlines, self.count, self._on_news)
         self._tunnel = Tunnel(
             private_key,
             crypto,
             timestamps,
             self._deadlines,
             self._greeting,
+            self._detours,
             self._gossip is not None,
             self.count,
             slot,
             now,
         )
-        self._switch = Switch()
-        self._sending, self._receiving = Flow(crypto), Flow(crypto)
-        self._hosts = Hosts(self.count)
+        self.lan = Lan(crypto, self.public_key, self.count, now, book is not None, limits, guards_off, is_routed)
+        self._home = NOWHERE  # its `others` are by public key
+        self._assembler = Assembler(self.count)
         self.relay = Relay()
-        self._finder = Wayfinder(crypto, self._deadlines, self.relay, self._ask, self._tunnel.is_anothers)
+        self._finder = Wayfinder(
+            crypto, self._deadlines, self.relay, self._tunnel.is_anothers, self._detours, self._on_move
+        )
+        self._relays = []  # the keys of all that forward, those that were chosen last in front
         self._links = {}  # public key -> link
         self._node_links = []  # those that floods go to
-        self._host_links = {}  # MAC -> link
+        self.reachability = Reachability(self._node_links, self._tunnel)
         self._events = deque((), FRAMES_MAX)
         self._now = now
-        self._relays = []  # the keys of those that were chosen last
         self._age_at = now + AGE_EVERY
         self._single = Batch(crypto.pointer, 1, messages.TRANSPORT_MAX + 1)
 
@@ -135,6 +118,10 @@ class Node:
     @property
     def public_key(self):
         return self._tunnel.public_key
+
+    def switch_off_guards(self, names):
+        """These of the LAN's guards, and no others, from now on."""
+        self.lan.switch_off_guards(names)
 
     # --- who the peers are
 
@@ -159,7 +146,28 @@ class Node:
                 self._add(config, now)
             else:
                 self.left_out.append(config.name)
+        self._settle_home(now)
         self._drain(now)
+
+    def set_home(self, home, now):
+        """What the shell knows of our place on the LAN: a Home (lan/lan.py), its `others` {public key: slice or
+        None}."""
+        self._home = home
+        self._settle_home(now)
+        self._drain(now)
+
+    def set_leases(self, leases, now):
+        """Who has which address, by our DHCP server: see lan/devices.py."""
+        self.lan.set_leases(leases, now)
+        self._drain(now)
+
+    def devices(self, now, group, suffix):
+        """The devices in all homes as `ipop devices` shows them."""
+        return self.lan.listing(now, group, suffix, lambda link: self.way(link.peer.endpoint) if link.is_up else None)
+
+    def _settle_home(self, now):
+        others = {self._links[key]: slices for key, slices in self._home.others.items() if key in self._links}
+        self.lan.set_home(Home(self._home.slices, others, *self._home[2:]), now)
 
     def set_endpoint(self, public_key, addr, now):
         """Where a peer might be (a resolved name, an old address): tried unless it is connected."""
@@ -168,47 +176,34 @@ class Node:
             link.peer.move_to(addr)
             link.peer.initiate(now)
 
-    def set_candidates(self, public_key, addresses, now, relays=()):
+    def set_candidates(self, public_key, addresses, now, relays=(), at_turn=()):
         """All ways to one of our own nodes, the best first: proven and compared, and called unless it is connected.
 
-        An address is (ip, port); a relay is another node, by the first 8 bytes of its key."""
+        An address is (ip, port); a relay is another node, by the first 8 bytes of its key; `at_turn` are its addresses
+        at TURN servers."""
         link = self._links.get(public_key)
-        ways = addresses[:CANDIDATES_MAX]
+        ways = (addresses + at_turn)[:CANDIDATES_MAX]
         ways += [through(relay, public_key) for relay in relays if relay != self.public_key[:PREFIX]]
-        if link is None or not self._finder.set_candidates(link, ways, now):
+        if link is None or not self._finder.set_candidates(link, ways, at_turn, now):
             return
-        link.peer.candidates = ways
         if ways and not link.peer.is_connected(now):
             if link.peer.endpoint is None:
                 link.peer.move_to(ways[0])
             link.peer.initiate(now)
 
-    def seen_at(self):
-        """Up to SEEN_MAX addresses at which those who are reached directly see us, what most of them say first."""
-        votes = {}
-        for link in self._node_links:
-            if link.seen_at is not None and link.is_up:
-                votes[link.seen_at] = votes.get(link.seen_at, 0) + 1
-        return [addr for _, addr in sorted([(-n, addr) for addr, n in votes.items()])[:SEEN_MAX]]
-
     def choose_relays(self, willing):
-        """Up to RELAYS of the nodes with these keys to be reached through: those to whom there is a direct way, the
-        quickest first. Who was chosen stays until it is gone or another is much quicker: each change is told to all."""
-        known = [(self._links.get(key), key) for key in willing]
-        known = [(link, key) for link, key in known if link is not None and link.is_up and link.peer.endpoint]
-        known = [(link.search.rtt or 0, key) for link, key in known if not is_relayed(link.peer.endpoint)]
-        stays = [(rtt, key) for rtt, key in known if key in self._relays]
-        others = sorted([each for each in known if each not in stays])
-        if len(stays) == RELAYS and others and 2 * others[0][0] + RELAY_GAIN < max(stays)[0]:
-            stays.remove(max(stays))
-        self._relays = [key for _, key in sorted(stays + others[: RELAYS - len(stays)])]
-        return self._relays
+        """The nodes of those with these keys through which others are to reach us: see Reachability."""
+        relays = self.reachability.choose_relays(willing, self._now)
+        self._relays = relays + [key for key in willing if key not in relays]
+        return relays
 
-    @property
-    def needs_relays(self):
-        """Whether somebody may not be able to reach us: nobody has called us yet from where we had not sent anything,
-        and there are some who are not connected."""
-        return not self._tunnel.was_called and any(not link.is_up for link in self._node_links)
+    def _detours(self, peer, turn, now):
+        """Ways to a peer through members that forward, DETOURS with each turn: one of them may reach it as well."""
+        near = [relay for relay in self._relays if relay != peer.public_key and self.relay.is_near(relay, now)]
+        if len(near) > DETOURS:
+            start = DETOURS * turn % len(near)
+            near = (near + near)[start : start + DETOURS]
+        return [through(relay, peer.public_key) for relay in near]
 
     def _must_start_over(self, old, new):
         return old.preshared_key != new.preshared_key or old.suite != new.suite
@@ -223,23 +218,23 @@ class Node:
             now,
         )
         if peer.is_ours:
-            link = _NodeLink(config, peer, self._finder)
+            link = NodeLink(config, peer, self._finder, self._crypto, self._deadlines)
             self._node_links.append(link)
+            self.lan.add_link(link)
             self.relay.add_link(link)
             if self._gossip is not None:
                 self._gossip.add_link(link)
         else:
             host = Host(host_mac(self._crypto, config.public_key), config.allowed_ips)
-            link = _HostLink(config, peer, host)
-            self._hosts.add(host)
-            self._host_links[host.mac] = link
+            link = HostLink(config, peer, host)
+            self.lan.add_host(link)
         peer.context = link
         self._links[config.public_key] = link
 
     def _change(self, link, config, now):
         old, link.config = link.config, config
         if config.endpoint is not None and config.endpoint != old.endpoint:
-            link.peer.move_to(config.endpoint)
+            link.peer.move_to(config.endpoint, is_proven=True)  # says who has typed it
             link.peer.initiate(now)
         if config.keepalive != old.keepalive:
             link.peer.set_keepalive(config.keepalive * 1000, now)
@@ -248,17 +243,18 @@ class Node:
 
     def _remove(self, link):
         self._tunnel.remove_peer(link.peer)
-        self._switch.forget_port(link)
+        self.lan.forget(link)
+        self._assembler.forget(link)
         del self._links[link.config.public_key]
         if link.peer.is_ours:
             self._finder.forget(link)
+            self.reachability.forget(link)
             self.relay.remove_link(link)
             self._node_links.remove(link)
             if self._gossip is not None:
                 self._gossip.remove_link(link)
         else:
-            self._hosts.remove(link.host)
-            del self._host_links[link.host.mac]
+            self.lan.remove_host(link)
 
     # --- from the LAN
 
@@ -288,15 +284,19 @@ class Node:
         n = batch.length[i]
         if n < ethernet.HEADER or n > ethernet.FRAME_MAX:
             raise Rejected("bad-frame")
-        port = self._sending.find(batch.ptr + at, self._switch.revision, now)
-        if port is None or self._host_links:
-            port = self._port_of(mem, at, n, now)
-            if port is None:
-                return 0
-        at, n = port.wrap(mem, at, n)
+        link = self.lan.route(mem, batch.ptr, at, n, now)
+        if link is None:
+            return 0
+        if link is SEVERAL:
+            self._flood(self.lan.targets, mem, at, n, now)
+            return 0
         self.frames_out += 1
         self.bytes_out += n
-        peer = port.peer
+        wrapped = link.wrap(mem, at, n, now)
+        if wrapped is None:
+            return 0
+        at, n = wrapped
+        peer = link.peer
         session = peer.session_to_send(now)
         if session is None:
             peer.stage(mem[at : at + n], now)
@@ -311,39 +311,13 @@ class Node:
         batch.addr[i] = peer.endpoint
         return size
 
-    def _port_of(self, mem, at, n, now):
-        """The link that a frame goes to, or None when it has been seen to. Raises Rejected."""
-        destination = bytes(mem[at : at + 6])
-        port = self._switch.handle_lan_frame(destination, bytes(mem[at + 6 : at + 12]), now)
-        if self._host_links:
-            asked = self._ask_hosts(mem, at, n, now)
-            if destination in self._host_links:
-                return None if asked else self._host_links[destination]
-        if port is FLOOD:
-            self._flood(mem, at, n, now)
-            return None
-        if port is LAN:
-            raise Rejected("stays-local")
-        self._sending.keep(mem[at : at + 12], port, self._switch.revision, now)
-        return port
-
-    def _ask_hosts(self, mem, at, n, now):
-        """Whether a frame of the LAN asks or tells about MAC addresses; the stock peers' part in that is ours."""
-        kind = ethernet.ethertype(mem, at)
-        if kind != ethernet.ARP and kind != ethernet.IPV6:
-            return False
-        return self._hosts.handle_lan_frame(kind, bytes(mem[at : at + n]), now)
-
-    def _flood(self, mem, at, n, now):
+    def _flood(self, links, mem, at, n, now):
         if self._tunnel.is_busy:
             raise Rejected("flood-limit")
-        start = at - payload.HEADER
-        payload.write_header(mem, start, payload.FRAME, n)
-        frame = bytes(mem[start : at + n])
-        for link in self._node_links:
-            link.peer.send(frame, now)
+        frame = bytes(mem[at : at + n])
+        for link in links:
+            self.bytes_out += link.send(frame, now)
             self.frames_out += 1
-            self.bytes_out += n
 
     # --- from the internet
 
@@ -384,22 +358,41 @@ class Node:
         length = session.open(mem, batch.ptr, at, n)
         peer = session.peer
         peer.received(session, length, n, addr, now)
+        link = peer.context
+        at += messages.TRANSPORT_HEADER
+        if addr != peer.endpoint:
+            is_asking = length > 1 and mem[at] == payload.CONTROL and mem[at + 1] in (payload.PING, payload.PONG)
+            self._finder.handle_elsewhere(link, addr, is_asking, now)
         if length == 0:
             return 0
-        at += messages.TRANSPORT_HEADER
-        link = peer.context
         if not peer.is_ours:
-            length = self._packet_from_host(link, mem, at, length, now)
+            if ip.version(mem, at) not in (4, 6):
+                raise Rejected("unknown-payload")
+            length = self.lan.packet_from_host(link, mem, at, length, now)
             at -= ethernet.HEADER
-        elif mem[at] == payload.FRAME:
+        elif mem[at] in (payload.FRAME, payload.PIECE):
             if not session.is_open:
                 raise Rejected("not-compared")
-            length = self._frame_from_node(link, mem, batch.ptr, at, length, now)
+            is_piece, length = mem[at] == payload.PIECE, payload.content_length(mem, at, length)
             at += payload.HEADER
+            if is_piece:
+                frame = self._assembler.handle_piece(link, mem[at : at + length], now)
+                if frame is None:
+                    return 0
+                batch.replace(i, frame)
+                at, length = batch.start[i], len(frame)
+            if not self._frame_from_node(link, mem, batch.ptr, at, length, now):
+                return 0
         elif mem[at] == payload.CONTROL:
             size = payload.content_length(mem, at, length)
             at += payload.HEADER
-            self._handle_control(link, mem[at - 3], bytes(mem[at : at + size]), addr, now)
+            kind, content = mem[at - 3], bytes(mem[at : at + size])
+            if kind in KINDS:
+                if not session.is_open:
+                    raise Rejected("not-compared")
+                self.lan.handle_message(kind, link, content, now)
+            else:
+                self._handle_control(link, kind, content, addr, now)
             return 0
         elif mem[at] == payload.RELAYED:
             return self._handle_relayed(link, session, batch, i, at, length, now)
@@ -412,14 +405,10 @@ class Node:
         return length
 
     def _frame_from_node(self, link, mem, ptr, at, n, now):
-        n = payload.content_length(mem, at, n)
         if n < ethernet.HEADER or n > ethernet.FRAME_MAX:
             raise Rejected("bad-frame")
-        at += payload.HEADER
-        if self._receiving.find(ptr + at, self._switch.revision, now) is not link:
-            self._switch.handle_peer_frame(bytes(mem[at : at + 6]), bytes(mem[at + 6 : at + 12]), link, now)
-            self._receiving.keep(mem[at : at + 12], link, self._switch.revision, now)
-        return n
+        link.peer.frames_in += 1
+        return self.lan.deliver(link, mem, ptr, at, n, now)
 
     def _handle_relayed(self, link, session, batch, i, at, n, now):
         """What another node wants to be forwarded, or has forwarded for us: that is a datagram like others."""
@@ -439,12 +428,6 @@ class Node:
         batch.addr[i] = through(link.peer.public_key, bytes(batch.mem[at : at + PREFIX]))
         return self._open_datagram(batch, i, now)
 
-    def _packet_from_host(self, link, mem, at, n, now):
-        if ip.version(mem, at) not in (4, 6):
-            raise Rejected("unknown-payload")
-        n = self._hosts.to_frame(link.host, mem, at, n, now)
-        return n + ethernet.HEADER if n else 0
-
     def _handle_control(self, link, kind, content, addr, now):
         if kind in _CONTROLS:
             _CONTROLS[kind](self, link, content, addr, now)
@@ -458,44 +441,22 @@ class Node:
         if self._gossip is not None:
             self._gossip.handle_hello(link, comparison, now)
 
-    def _greeting(self):
-        return payload.hello(self._release, b"" if self._gossip is None else self._gossip.comparison())
+    def _greeting(self, peer):
+        return payload.hello(self._release, b"" if self._gossip is None else self._gossip.greeting(peer.context))
 
     def _handle_ping(self, link, content, addr, now):
-        if len(content) < NONCE:
-            raise Rejected("bad-payload")
-        # back to where it came from: that path is what is being asked about
-        seen = b"" if is_detour(addr) else address.text(addr).encode()
-        link.peer.tell(payload.control(payload.PONG, content[:NONCE] + seen), now, wants_answer=False, addr=addr)
+        self._finder.handle_ping(link, content, addr, now)
 
     def _handle_pong(self, link, content, addr, now):
-        answer = self._finder.handle_answer(link, content[:NONCE], addr, now)
-        if answer is None:
-            raise Rejected("unexpected-pong")
-        probe, is_moving = answer
-        if not is_detour(addr):
-            self._note_where_we_are_seen(link, _address(content[NONCE:]), now)
-        if is_moving:
-            link.peer.reach(addr, now)
-            if is_detour(addr):
-                link.search.begin(now)  # for a way back
-                self._ask_relay(addr, now)
-            if self._gossip is not None:
-                self._gossip.ask(link, now)
-            self._tell(MOVED, link)
-        if probe.token is not None:
-            self._events.append(NodeEvent(ANSWERED, link.config.name, addr, probe.token))
-
-    def _ask_relay(self, addr, now):
-        """We may be seen elsewhere now: the relay that was taken tells."""
-        link = self.relay.link_of(addr) if is_relayed(addr) else None
-        if link is not None and link.peer.endpoint is not None:
-            self._finder.probe(link, link.peer.endpoint, now)
-
-    def _note_where_we_are_seen(self, link, addr, now):
-        if link.seen_at != addr and (link.seen_since is None or now - link.seen_since >= SEEN_GAP):
-            link.seen_at, link.seen_since = addr, now
-            self._tell(SEEN, link)
+        if link.fitting.handle_answer(content[:NONCE], now):
+            return
+        answer = self._finder.handle_pong(link, content, addr, now)
+        if answer.seen is not None:
+            is_news, before = self.reachability.note_seen(link, addr, answer.seen, answer.has_moved, now)
+            if is_news:
+                self._events.append(NodeEvent(SEEN, link.config.name, answer.seen, before))
+        if answer.token is not None:
+            self._events.append(NodeEvent(ANSWERED, link.config.name, addr, answer.token))
 
     # --- paths
 
@@ -512,9 +473,6 @@ class Node:
             return "no-endpoint"
         return None if self._finder.probe(link, link.peer.endpoint, now, token) else "busy"
 
-    def _ask(self, peer, addr, nonce, now, wants_answer):
-        peer.tell(payload.control(payload.PING, nonce), now, wants_answer, addr)
-
     def _drain(self, now):
         """What the tunnel had to tell."""
         self._now = now
@@ -522,24 +480,59 @@ class Node:
         while event is not None:
             _EVENTS[event.kind](self, event.peer, event.addr, now)
             event = self._tunnel.poll_event()
+        if self.lan.is_unsettled:
+            self._settle_lan(now)
+
+    def _settle_lan(self, now):
+        """What the LAN's parts have to say to other members, and to the shell."""
+        self.lan.settle(self._tell_member, self._reply_to, now)
+        event = self.lan.poll_event()
+        while event is not None:
+            self._events.append(NodeEvent(LAN_NEWS, event.link and event.link.config.name, None, event))
+            event = self.lan.poll_event()
+
+    def _tell_member(self, link, kind, content, now):
+        link.tell(kind, content, now)
+
+    def _reply_to(self, link, frame, now):
+        self.frames_out += 1
+        self.bytes_out += link.send(frame, now)
 
     def _on_session(self, peer, addr, now):
         if self._gossip is not None and peer.is_ours and peer.current is not None:
             self._gossip.handle_session(peer.context, peer.current, now)
+        if peer.is_ours and not (peer.context.is_up and peer.is_proven):
+            peer.context.search.begin(now)
+            peer.context.fitting.begin(now)
         if not peer.context.is_up:
             peer.context.is_up = True
             if peer.is_ours:
-                peer.context.search.begin(now)
+                peer.context.has_missed = True
             self._tell(CONNECTED, peer.context)
+        if peer.is_ours and peer.context.has_missed:
+            peer.context.has_missed = False
+            self.lan.handle_connected(peer.context, now)
 
     def _on_silent(self, peer, addr, now):
         self._finder.handle_silent(peer.context, now)
+        peer.context.fitting.handle_silent(now)
 
-    def _on_elsewhere(self, peer, addr, now):
-        self._finder.handle_elsewhere(peer.context, addr, now)
+    def _on_endpoint(self, peer, addr, now):
+        if peer.is_ours:
+            peer.context.fitting.begin(now)
+
+    def _on_paused(self, peer, addr, now):
+        self._finder.handle_paused(peer.context, now)
+
+    def _on_move(self, link, now):
+        if self._gossip is not None:
+            self._gossip.ask(link, now)
+        self._tell(MOVED, link)
 
     def _on_lost(self, peer, addr, now):
         peer.context.is_up = False
+        if peer.is_ours:
+            self.lan.handle_lost(peer.context, now)
         self._tell(UNREACHABLE, peer.context)
 
     def _on_news(self):
@@ -552,16 +545,23 @@ class Node:
 
     def handle_timeout(self, now):
         self._deadlines.handle_timeout(now)
+        self._assembler.handle_timeout(now)
+        self.lan.handle_timeout(now)
         if now >= self._age_at:
             self._age_at = now + AGE_EVERY
-            self._switch.age(now)
+            self.lan.age(now)
             self._finder.expire(now)
         self._drain(now)
 
     def poll_timeout(self):
         """When `handle_timeout` has to be called next (ms)."""
-        when = self._deadlines.poll_timeout()
-        return self._age_at if when is None else min(when, self._age_at)
+        times = (
+            self._deadlines.poll_timeout(),
+            self._assembler.poll_timeout(),
+            self.lan.poll_timeout(),
+            self._age_at,
+        )
+        return min([when for when in times if when is not None])
 
     def poll_transmit(self):
         """The next (datagram, address) of the queue, or None."""
@@ -574,9 +574,15 @@ class Node:
             item = self._tunnel.poll_transmit()
         return item
 
+    def handle_too_large(self, size, addr, now):
+        """The kernel didn't send a datagram of `size` bytes: the interface carries less."""
+        peer = self._tunnel.peer_at(addr)
+        if peer is not None and peer.is_ours:
+            peer.context.fitting.handle_too_large(size, now)
+
     def poll_frame(self):
         """The next frame (bytes) for the LAN that was not in a batch, or None."""
-        return self._hosts.poll_frame()
+        return self.lan.poll_frame()
 
     def poll_event(self):
         """The next NodeEvent, or None."""
@@ -587,6 +593,11 @@ class Node:
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
 
     # --- what can be seen from outside
+
+    @property
+    def has_company(self):
+        """Whether one of our own nodes is connected."""
+        return any(link.is_up for link in self._node_links)
 
     def endpoints(self):
         """Where each peer was last reached directly: {public key: address}."""
@@ -604,7 +615,7 @@ class Node:
                 "bytes_in": self.bytes_in,
                 "bytes_out": self.bytes_out,
             },
-            "devices": len(self._switch.devices()),
+            "devices": len(self.lan.devices()),
             "dropped": dict(self.dropped),
         }
 
@@ -630,7 +641,9 @@ class Node:
             "state": self._state(peer, now),
             "endpoint": peer.endpoint,
             "way": self.way(peer.endpoint),
+            "has_detour": any(is_detour(addr) for addr in peer.candidates + self._detours(peer, 0, now)),
             "rtt_ms": link.search.rtt if peer.is_ours else None,
+            "mtu": link.mtu,
             "heard_ms": None if peer.heard_at is None else now - peer.heard_at,
             "handshake_ms": None if peer.handshake_at is None else now - peer.handshake_at,
             "bytes_in": peer.bytes_in,
@@ -646,15 +659,6 @@ class Node:
         return "connecting" if peer.is_calling else "idle"
 
 
-def _address(text):
-    """(ip, port) of "ip:port" as bytes, or None for what is no address at which others could reach us."""
-    try:
-        host, port = address.parse(bytes(text).decode())
-    except ValueError:
-        return None
-    return (host, port) if address.is_elsewhere(host) else None
-
-
 _CONTROLS = {
     payload.HELLO: Node._handle_hello,
     payload.PING: Node._handle_ping,
@@ -664,6 +668,7 @@ _CONTROLS = {
 _EVENTS = {
     SESSION: Node._on_session,
     SILENT: Node._on_silent,
-    ELSEWHERE: Node._on_elsewhere,
+    PAUSED: Node._on_paused,
+    ENDPOINT: Node._on_endpoint,
     LOST: Node._on_lost,
 }

@@ -16,6 +16,10 @@ _PEERS = (
     Column("RUNS", False),
 )
 _ADVICE_MAX = 4  # peers that are worth a line each
+_NOBODY_FORWARDS = (
+    "is it on? If it is, nobody can forward between the two: 'option relay 1' on a member that all reach, "
+    "or 'list turn' here or there, would help; see 'ipop nat'"
+)
 _CHECKS = "does ipopd run there, is this UDP port let in, has it this node's public key?"
 
 
@@ -67,6 +71,8 @@ def advice(peer):
         return "it has not said where it is: it may be off, or not reach the group's broker"
     if state == "no-endpoint":
         return "where it is isn't known: set 'option endpoint' for it here, or for this node there"
+    if state == "connecting" and peer.get("group") and not peer.get("has_detour"):
+        return f"no answer from {peer.get('endpoint')}: {_NOBODY_FORWARDS}"
     if state == "connecting":
         checks = "is it on, does ipopd run there?" if peer.get("group") else _CHECKS
         return f"no answer from {peer.get('endpoint')}: {checks}"

@@ -6,7 +6,7 @@ of the configuration are called one after the other until one of them gives us a
 
 An address is held all the time, and not only once there is nothing else: who needs it can't be found without it, and a
 spare one costs a few bytes per second. It is announced as any other of ours. What comes to it, and what is to leave
-from it, the node knows by addresses of a kind of their own (overlay/ways.py); it prefers direct ways, so traffic takes
+from it, the node knows by addresses of a kind of their own (wire/ways.py); it prefers direct ways, so traffic takes
 this one as the last.
 
 A server that falls silent while something is sent through it is asked whether it knows us, and left if it doesn't say.
@@ -164,6 +164,7 @@ class TurnLine:
             self._client.close(clock.monotonic())
             self._flush()
         self._hang_up()
+        self._set_problem(PROBLEM, None)
 
     # --- calling
 

@@ -1,21 +1,22 @@
 """The way out of this router, as the daemon sees it: its addresses, what it sends, and what is asked for both.
 
-All that leaves for other nodes goes through here. What is to go by TURN (overlay/ways.py) leaves from our address at a
+All that leaves for other nodes goes through here. What is to go by TURN (wire/ways.py) leaves from our address at a
 TURN server, and all else from the data socket. An Outside and a TurnLine are fed and heard.
 """
 
 from .overlay.outside import Outside
-from .overlay.ways import beyond_turn, by_turn, is_by_turn
 from .ports import Resolver, clock, crypto, files, interfaces
 from .turn_line import TurnLine
 from .turn_url import UDP
 from .wire import address
+from .wire.ways import beyond_turn, by_turn, is_by_turn
 
 LOOK_AGAIN = 10_000  # ms, in case a change was not told
 RESOLVE_AGAIN = 3_600_000  # ms between two look-ups of the servers' names
 RESOLVE_SOON = 30_000  # ms, where one of them had no answer
 HOSTS_MAX = 10  # of our own addresses that others are told
 SECRET = 32  # bytes
+KEEPALIVE = 25_000  # ms, as WireGuard's users know it, until we know better
 
 
 class Uplink:
@@ -34,15 +35,17 @@ class Uplink:
         self._on_change = on_change
         self._secret = _secret(state_dir + "/secret")
         self._outside = Outside(crypto, self._secret, udp.port, count)
+        self.looks = 0  # how often it was looked what this machine's network is like
         self._hosts = []  # our own IP addresses
         self._gateway = None
         self._look_at = now
-        self._servers = stun + [(server.host, server.port) for server in turn if server.transport == UDP]
+        self._set_problem = set_problem
         self._found = {}  # server -> [address, ...]
-        self._resolve_at = now
         self._resolver = Resolver()
-        self._turn = TurnLine(turn, self._find, self._send_directly, poller, count, set_problem)
+        self._servers = self._resolve_at = self._turn_servers = self._turn = None
         self._permitted = {}  # who asked for it -> hosts
+        self._set(stun, turn, now)
+        self._company = set()  # who has it
         self._changes = interfaces.Changes()
         poller.watch(self._resolver.fileno(), self._on_resolved)
         poller.watch(self._changes.fileno(), self._on_changes)
@@ -57,6 +60,24 @@ class Uplink:
         self._hosts = None
         self._look_at = 0
 
+    def use_servers(self, stun, turn, now):
+        """The configuration names others than before, or the same."""
+        old = self._turn
+        self._set(stun, turn, now)
+        if self._turn is not old:
+            old.close()
+            self._permit(now)
+            self._on_change(False, now)
+
+    def _set(self, stun, turn, now):
+        servers = stun + [(server.host, server.port) for server in turn if server.transport == UDP]
+        if servers != self._servers:
+            self._servers, self._resolve_at = servers, now
+        if turn != self._turn_servers:
+            self._turn_servers = turn
+            rest = (self._find, self._send_directly, self._poller, self._count, self._set_problem)
+            self._turn = TurnLine(turn, *rest)
+
     def close(self):
         self._turn.close()
         self._outside.close(clock.monotonic())
@@ -70,9 +91,9 @@ class Uplink:
         return [(ip, self._udp.port) for ip in self._hosts or ()]
 
     def addresses(self):
-        """Those, what they look like from outside, and the one at a TURN server."""
+        """Those, and what they look like from outside."""
         own = self.hosts()[:HOSTS_MAX]
-        return own + [addr for addr in self._outside.addresses() if addr not in own] + self.relayed
+        return own + [addr for addr in self._outside.addresses() if addr not in own]
 
     @property
     def relayed(self):
@@ -86,7 +107,23 @@ class Uplink:
     def permit(self, owner, addresses, now):
         """Who may send to us there, for the sake of one of the daemon's networks; [] when it is closed."""
         self._permitted[owner] = {host for host, _ in addresses}
+        self._permit(now)
+
+    def _permit(self, now):
         self._turn.permit(sorted({host for hosts in self._permitted.values() for host in hosts}), now)
+
+    def keepalive(self):
+        """Seconds between two packets to a peer, so that it can still reach us."""
+        return (self._outside.keepalive or KEEPALIVE) // 1000
+
+    def set_company(self, owner, has_company, now):
+        """Whether somebody is connected to one of the daemon's networks."""
+        (self._company.add if has_company else self._company.discard)(owner)
+        self._outside.set_alone(not self._company, now)
+
+    def handle_seen_elsewhere(self, old, new, now):
+        """A peer that saw us at one (ip, port) sees us at another."""
+        self._outside.handle_seen_elsewhere(old, new, now)
 
     def is_reachable(self):
         """Whether one of our own addresses is good everywhere."""
@@ -119,9 +156,10 @@ class Uplink:
             batch.put(item[0], by_turn(item[1]))
         return batch.count > 0
 
-    def send_batch(self, batch, count):
-        """Send the datagrams of a batch, none of them by TURN; `count(word)` is told why one was lost."""
-        self._udp.send_batch(batch, count)
+    def send_batch(self, batch, count, too_large):
+        """Send the datagrams of a batch, none of them by TURN; `count(word)` is told why one was lost,
+        `too_large(size, addr)` of what the interface doesn't carry."""
+        self._udp.send_batch(batch, count, too_large)
 
     def send(self, data, addr):
         """Send one datagram. Returns None, or a word for why it was lost."""
@@ -159,12 +197,19 @@ class Uplink:
 
     # --- the network
 
+    def gather(self, now):
+        """There may be another way out than before, as somebody says who need not be right: ask everybody again."""
+        self._look_at = self._resolve_at = now
+        self._outside.gather(now)
+        self._turn.handle_new_network(now)
+
     def _on_changes(self):
         if self._changes.poll():
             self._look_at = 0
 
     def _look(self, now):
         self._look_at = now + LOOK_AGAIN
+        self.looks += 1
         ours = self._ours()
         try:
             found = [(name, ip) for name, ip in interfaces.addresses() if name not in ours]

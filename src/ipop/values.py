@@ -10,7 +10,7 @@ from collections import namedtuple
 from .wire import address
 from .words import consists_of, printable
 
-# `datatype` is LuCI's name for it; an option with `many` holds a list
+# `datatype` is LuCI's for one value (validation.js in luci-base); an option with `many` holds a list
 Kind = namedtuple("Kind", "parse expected datatype many")
 
 
@@ -129,7 +129,9 @@ def _masked(packed, length):
     return bytes([byte & 0xFF00 >> min(max(length - 8 * i, 0), 8) & 0xFF for i, byte in enumerate(packed)])
 
 
-BOOLEAN = Kind(_boolean, "1 or 0", "bool", False)
+_HOSTPORT = "or(hostport, ipaddrport(1))"  # the first knows names, the second IPv6
+
+BOOLEAN = Kind(_boolean, "1 or 0", "or('1', '0')", False)
 PORT = Kind(_number(1, 65535), "a UDP port from 1 to 65535", "port", False)
 SECONDS = Kind(_number(0, 65535), "seconds from 0 (off) to 65535", "range(0, 65535)", False)
 DEVICE = Kind(_word(_LETTERS + ".", 15), "1 to 15 letters, digits, '.', '_' or '-'", "netdevname", False)
@@ -137,15 +139,16 @@ NAME = Kind(_word(_LETTERS + ".", 63), "a name of up to 63 letters, digits, '.',
 FILE = Kind(_path(4095), "a path that begins with /", "file", False)
 FOLDER = Kind(_path(4095), "a path that begins with /", "directory", False)
 SOCKET = Kind(_path(107), "a path of at most 107 bytes that begins with /", "file", False)
-PUBLIC_KEY = Kind(_public_key, "a public key, as 'ipop keygen' prints it (44 characters of base64)", "base64", False)
-PREFIXES = Kind(_prefix, "IP addresses, such as 10.1.2.3/32 or fd00::3/128", "cidr", True)
+_KEY = "a public key, as 'ipop keygen' prints it (44 characters of base64)"
+PUBLIC_KEY = Kind(_public_key, _KEY, "length(44)", False)
+PREFIXES = Kind(_prefix, "IP addresses, such as 10.1.2.3/32 or fd00::3/128", "ipaddr", True)
 ENDPOINT = Kind(
     _endpoint,
     "ADDRESS:PORT, such as 203.0.113.7:51820, [2001:db8::1]:51820 or home.example:51820",
-    "hostport",
+    _HOSTPORT,
     False,
 )
-SERVERS = Kind(_endpoint, "HOST:PORT, such as stun.example:3478", "hostport", True)
+SERVERS = Kind(_endpoint, "HOST:PORT, such as stun.example:3478", _HOSTPORT, True)
 
 
 def choice(*words):
@@ -156,4 +159,5 @@ def choice(*words):
             raise ValueError
         return text
 
-    return Kind(parse, f"{', '.join(words[:-1])} or {words[-1]}", f"or({', '.join(words)})", False)
+    datatype = "or(%s)" % ", ".join(["'%s'" % word for word in words])
+    return Kind(parse, f"{', '.join(words[:-1])} or {words[-1]}", datatype, False)

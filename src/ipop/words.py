@@ -22,7 +22,7 @@ def why(error):
 
 def quoted(text):
     """What somebody wrote, fit to be shown in one line of a message."""
-    shown = printable(text)
+    shown = printable(text[:65])
     return f"'{shown[:60]}...'" if len(shown) > 64 else f"'{shown}'"
 
 
@@ -46,8 +46,11 @@ def nearest(word, known):
     """The one of `known` that `word` was probably meant to be, or None."""
     best, best_distance = None, None
     for name in known:
+        most = (len(name) + 2) // 3
+        if len(word) > len(name) + most:
+            continue  # that many letters have to go; it can be a long word
         distance = 1 if len(word) > 1 and name.startswith(word) else _distance(word.lower(), name)
-        if distance <= (len(name) + 2) // 3 and (best is None or distance < best_distance):
+        if distance <= most and (best is None or distance < best_distance):
             best, best_distance = name, distance
     return best
 

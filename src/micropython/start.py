@@ -1,4 +1,5 @@
-"""Starts a program of ours on MicroPython: `micropython start.py ipopd`, or ipop. Its arguments are in IPOP_ARGUMENTS.
+"""Starts a program of ours: `micropython start.py ipopd`, or ipop. Its arguments are in IPOP_ARGUMENTS, or stand before
+its name on CPython, which takes long ones.
 
 A script and not `-m`, because that one catches SIGINT for itself."""
 

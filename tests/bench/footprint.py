@@ -27,6 +27,8 @@ from lab import INTERPRETERS, PORT, ROOT, Daemon, Lab, uci_section
 from netns import BIN, wait_for
 from packaging.requirements import Requirement
 
+from ipop.errors import UserError
+
 PROGRAMS = Path(__file__).parent / "programs"
 MICROPYTHON = ROOT / ".cache/micropython"
 COLUMNS = ("cpython", "micropython")
@@ -165,9 +167,9 @@ class Member:
         self.name = f"member-{number}"
         folder = host.lab.folder / self.name
         folder.mkdir()
-        self.config = folder / "ipop.config"
+        self.config, self.control = folder / "ipop.config", folder / "ipop.sock"
         self.config.write_text(uci_section("globals", "globals", {
-            "port": PORT + number, "device": f"ipop{number}", "state_dir": folder, "control": folder / "ipop.sock"}))
+            "port": PORT + number, "device": f"ipop{number}", "state_dir": folder, "control": self.control}))
         self.daemon = Daemon(self)
 
     def program(self, name):
@@ -203,10 +205,17 @@ def members(table):
 def settled(homes, peers):
     """The Memory of the homes' daemons a while after they were connected with so many."""
     for home in homes:
-        wait_for(lambda home=home: home.daemon.status()["peers"]["connected"] == peers, 120,
-                 f"{home.name}: {peers} peers")
+        wait_for(lambda home=home: connected(home) == peers, 120, f"{home.name}: {peers} peers")
     time.sleep(REST)
     return {home: meters.memory(home.daemon.process.pid) for home in homes}
+
+
+def connected(home):
+    """With how many peers; None while so many daemons have so much to do that it isn't answered in time."""
+    try:
+        return home.daemon.status()["peers"]["connected"]
+    except UserError:
+        return None
 
 
 def in_MB(memory):

@@ -44,6 +44,20 @@ def find_service(console, seconds=5):
     return _found(console, "mdns_find.py", SERVICE, seconds)
 
 
+def offer_media(console, kind, location):
+    """A real minissdpd that answers for a media server."""
+    path = console.lab.folder / f"{console.name}-ssdp"
+    console.spawn(["minissdpd", "-d", "-i", "eth0", "-s", path, "-p", f"{path}.pid"])
+    wait_for(path.exists, 5, f"{console.name}: minissdpd")
+    console.run([sys.executable, PROGRAMS / "ssdp.py", "offer", path, kind, location])
+
+
+def find_media(console, kind, seconds=5):
+    """Where the first one is that SSDP finds, or None."""
+    command = [sys.executable, PROGRAMS / "ssdp.py", "find", kind, seconds]
+    return console.run(command, check=False, timeout=seconds + 5).stdout.strip() or None
+
+
 def serve_file(console, megabytes):
     """A web server with one file of noise; the file's checksum."""
     content = os.urandom(megabytes << 20)

@@ -14,9 +14,9 @@ from ipop.group.store import Shelf
 from ipop.ports import crypto, files
 
 
-def new_home(lab, name, nat=False):
-    """A home with one console, whose daemon runs and is in no group."""
-    home = lab.add_home(name, nat=nat)
+def new_home(lab, name, **kind):
+    """A home with one console, whose daemon runs and is in no group; `kind` is what Lab.add_home takes."""
+    home = lab.add_home(name, **kind)
     home.add_console("pc")
     home.start_daemon()
     return home
@@ -37,13 +37,13 @@ def invite(home, *words):
     return asked(home, "invite", *words)["line"]
 
 
-def join(home, line, name=None):
-    return home.daemon.ipop("join", line, "--name", name or home.name, "--wait", 20)
+def join(home, line, *words, name=None, check=True):
+    return home.daemon.ipop("join", line, "--name", name or home.name, "--wait", 20, *words, check=check)
 
 
 def group_of(home, name=None):
     """What `ipop groups` says of one group; of the only one, without a name."""
-    groups = [group for group in asked(home, "groups") if name in (None, group["name"])]
+    groups = [group for group in home.daemon.ask("groups") if name in (None, group["name"])]
     assert len(groups) == 1, groups
     return groups[0]
 
@@ -55,7 +55,8 @@ def console_of(home, group=None, console=None):
     address = router.rpartition(".")[0] + ".10"
     if console.address != address:
         console.address = address
-        console.ip(f"addr add {address}/{length} dev eth0")
+        console.ip("addr flush dev eth0 scope global", f"addr add {address}/{length} dev eth0",
+                   f"route add default via {router}")
     return console
 
 
@@ -63,7 +64,7 @@ def wait_connected(home, *names, seconds=10):
     """Until the home's router is connected with the members of these names."""
 
     def is_so():
-        return set(names) <= {peer["name"] for peer in asked(home, "peers") if peer["state"] == "connected"}
+        return set(names) <= {peer["name"] for peer in home.daemon.ask("peers") if peer["state"] == "connected"}
 
     wait_for(is_so, seconds, f"{home.name}: connected with {', '.join(names)}")
 

@@ -23,7 +23,6 @@ like none in the world. Which NAT it is can be chosen (nats.py), IPv6 can be had
 """
 
 import base64
-import json
 import os
 import signal
 from ipaddress import ip_network
@@ -36,7 +35,12 @@ from cables import WanCable, link
 from nacl.public import PrivateKey
 from netns import BIN, Host, LabError, wait_for
 
+from ipop.command import Daemon as Answers
+from ipop.errors import UserError
+from ipop.ports import Client
+
 PORT = 51820
+FAULT = "a fault in ipopd"  # how the daemon speaks of an exception that nobody foresaw, in its log and to `ipop`
 # Blocks for documentation (RFC 5737), cut into one small subnet a site, neighbours far apart.
 _TEST_NETS = ("198.51.100.0/24", "203.0.113.0/24", "192.0.2.0/24")
 _SITES = [list(ip_network(net).subnets(new_prefix=29)) for net in _TEST_NETS]
@@ -105,9 +109,10 @@ class Lab:
         host.cable = WanCable(host, ipv6=True)
         return host
 
-    def add_home(self, name, nat=False, ipv6=False, behind=None):
-        """`nat` is one of nats.KINDS; True is the usual one. A home `behind` another one shares its NAT."""
-        home = Home(self, name, len(self.homes) + 1, nat, next(self._interpreters), ipv6, behind)
+    def add_home(self, name, nat=False, ipv6=False, behind=None, make=None):
+        """`nat` is one of nats.KINDS; True is the usual one. A home `behind` another one shares its NAT. `make` is the
+        class, if it isn't Home."""
+        home = (make or Home)(self, name, len(self.homes) + 1, nat, next(self._interpreters), ipv6, behind)
         self.homes.append(home)
         return home
 
@@ -125,6 +130,11 @@ class Lab:
     def start_daemons(self):
         for home in self.homes:
             home.start_daemon()
+
+    def faults(self):
+        """What the programs said of faults of their own."""
+        lines = [line for process in self.processes for line in process.output.splitlines()]
+        return [line for line in lines if FAULT in line]
 
     def next_site(self):
         """(number, IPv4 subnet)"""
@@ -150,6 +160,8 @@ class Home:
                         "private_key_file": self.folder / "private.key", "state_dir": self.folder,
                         "control": self.folder / "ipop.sock"}
         self.peers = {}
+        self.groups = {}  # name of a group -> the options of its section
+        self.guards = {}  # the same of guards
         self.consoles = []
         self.daemon = None
 
@@ -207,7 +219,9 @@ class Home:
         key_file = self.folder / "private.key"
         key_file.touch(mode=0o600)
         key_file.write_text(text_key(bytes(self.private_key)) + "\n")
-        sections = [("globals", "globals", self.globals), *(("peer", *peer) for peer in self.peers.items())]
+        sections = [("globals", "globals", self.globals), *(("peer", *peer) for peer in self.peers.items()),
+                    *(("group", *group) for group in self.groups.items()),
+                    *(("guard", *guard) for guard in self.guards.items())]
         self.config.write_text("\n".join(uci_section(*section) for section in sections))
 
     def has_device(self):
@@ -240,7 +254,10 @@ class Daemon:
         def answers():
             if not self.process.alive():
                 raise LabError(f"{self.home.name}: ipopd ended:\n{self.process.output}")
-            return self.ipop("status", check=False).returncode == 0
+            try:
+                return self.status()
+            except (OSError, UserError):
+                return None
         wait_for(answers, 10, f"{self.home.name}: an answer from ipopd")
 
     def ipop(self, *arguments, check=True):
@@ -248,12 +265,21 @@ class Daemon:
             [self.home.program("ipop"), "--config", self.home.config, *arguments], check=check
         )
 
+    def ask(self, method, **params):
+        """What is answered on the control socket. It is a file, so that no program has to be started for it; whoever
+        waits for something asks often."""
+        client = Client(str(self.home.control))
+        try:
+            return Answers(client).ask(method, params, object)
+        finally:
+            client.close()
+
     def status(self):
-        return json.loads(self.ipop("--json", "status").stdout)
+        return self.ask("status")
 
     def peers(self):
         """What the daemon tells of its peers, by name."""
-        return {peer["name"]: peer for peer in json.loads(self.ipop("--json", "peers").stdout)}
+        return {peer["name"]: peer for peer in self.ask("peers")}
 
     def wait_connected(self, *others, seconds=5):
         names = {other.name for other in others}

@@ -6,6 +6,7 @@ import socket
 import threading
 
 CLONE_NEWNET = 0x40000000
+ETH_P_ALL = 3
 PATIENCE = 0.3  # s in which a datagram arrives, if it does
 
 
@@ -28,6 +29,15 @@ class Udp:
         except TimeoutError:
             return None
 
+    def gets(self, other, size):
+        """Whether so many bytes that the other sends here arrive as they were sent."""
+        data = os.urandom(size)
+        other._socket.sendto(data, self.address)
+        try:
+            return self._socket.recv(65536) == data
+        except TimeoutError:
+            return False
+
     def hears(self, other, at):
         """Whether what the other sends to `at` arrives."""
         other.send(at)
@@ -37,6 +47,29 @@ class Udp:
         """The address that what we send has when it gets to the other."""
         self.send(other.address)
         return other.heard_from()
+
+
+class Wire:
+    """Whole frames at a host's interface."""
+
+    def __init__(self, host, interface="eth0"):
+        self._socket = opened_in(host, socket.AF_PACKET, socket.SOCK_RAW)
+        self._socket.bind((interface, ETH_P_ALL))
+        self._socket.settimeout(PATIENCE)
+
+    def send(self, frame):
+        self._socket.send(frame)
+
+    def heard(self):
+        """The frames that have come since it was opened, or since it was asked."""
+        found = []
+        try:
+            while True:
+                frame, (_, _, direction, _, _) = self._socket.recvfrom(65536)
+                if direction != socket.PACKET_OUTGOING:
+                    found.append(frame)
+        except TimeoutError:
+            return found
 
 
 def opened_in(host, family, kind):

@@ -2,17 +2,76 @@
 
 import time
 
+import nats
 import pytest
 from brokers import Mosquitto
-from groups import asked, console_of, create, invite, join, new_home
+from groups import console_of, create, invite, join, new_home
 from netns import wait_for
 
 pytestmark = pytest.mark.timeout(120)
 
 
+def sent_by(host, interface):
+    """Bytes that have left a host there so far."""
+    return int(host.run(["cat", f"/sys/class/net/{interface}/statistics/tx_bytes"]).stdout)
+
+
 def ways(home):
     """{member's name: how it is reached}"""
-    return {peer["name"]: peer["endpoint"] for peer in asked(home, "peers")}
+    return {peer["name"]: peer["endpoint"] for peer in home.daemon.ask("peers")}
+
+
+def test_two_homes_behind_one_nat_talk_inside_it(lab):
+    broker = Mosquitto(lab.add_host("broker"))
+    den = new_home(lab, "den")
+    create(den, "friends", broker.url)
+    attic = new_home(lab, "attic", nat=True)
+    basement = new_home(lab, "basement", behind=attic)
+    for home in (attic, basement):
+        join(home, invite(den))
+    tv, phone = console_of(attic), console_of(basement)
+    for one, other in ((attic, "basement"), (basement, "attic")):
+        wait_for(lambda one=one, other=other: ways(one).get(other, "").startswith("192.168.1."), 20, "a way inside")
+    time.sleep(2)
+    before = sent_by(attic.nat, "wan")
+    assert tv.ping(phone.address, count=50, interval=0.02, size=1200).received == 50
+    assert sent_by(attic.nat, "wan") - before < 10_000, "bytes, of 60,000 each way"
+
+
+def test_the_nearest_relay_is_taken(lab):
+    """Neither home can be reached; one of the two members that forward is far away."""
+    broker = Mosquitto(lab.add_host("broker"))
+    far, near = new_home(lab, "far"), new_home(lab, "near")
+    lab.delay(far, 60)
+    create(far, "friends", broker.url)
+    join(near, invite(far))
+    cabin, lodge = [new_home(lab, name, nat=nats.SYMMETRIC) for name in ("cabin", "lodge")]
+    for home in (cabin, lodge):
+        join(home, invite(far))
+    for one, other in ((cabin, "lodge"), (lodge, "cabin")):
+        wait_for(lambda one=one, other=other: ways(one).get(other) == "through near", 20, "the way through near")
+    times = console_of(cabin).ping(console_of(lodge).address, count=10).times_ms
+    print(f"through the relay that is near: {sorted(times)[5]:.1f} ms")
+    assert sorted(times)[5] < 60
+
+
+def test_nobody_forwards_and_status_says_what_would_help(lab):
+    broker = Mosquitto(lab.add_host("broker"))
+    den = lab.add_home("den")
+    den.add_console("pc")
+    den.globals["relay"] = "0"
+    den.start_daemon()
+    create(den, "friends", broker.url)
+    cabin, lodge = [new_home(lab, name, nat=nats.SYMMETRIC) for name in ("cabin", "lodge")]
+    for home in (cabin, lodge):
+        join(home, invite(den))
+    advice = "lodge: no answer from"
+    wait_for(lambda: advice in cabin.daemon.ipop("status").stdout, 10, "word of the lodge")
+    assert "'option relay 1' on a member that all reach" in cabin.daemon.ipop("status").stdout
+    den.globals["relay"] = "1"
+    den.daemon.stop()
+    den.start_daemon()
+    wait_for(lambda: ways(cabin).get("lodge") == "through den", 20, "the way through den")
 
 
 def test_two_homes_behind_nats_meet_directly(lab):

@@ -97,7 +97,7 @@ def test_the_broker_dies_and_comes_back_with_nothing(lab, member):
     wait_for(lambda: listener.output.count("message ipop/kept kept") >= 2, 10, "the message of the second life")
 
 
-@pytest.mark.long
+@pytest.mark.long(seconds=50)
 @pytest.mark.timeout(150)
 def test_another_broker_takes_over_and_hands_back(lab, member):
     first, second, den, cabin = map(lab.add_host, ("first", "second", "den", "cabin"))

@@ -100,7 +100,7 @@ def test_a_groups_whole_life_gives_nothing_away(lab, broker, enemy):
     for home in (cabin, lodge):
         line = invite(den)
         words |= {line, invites.parse(crypto, line).secret}
-        join(home, line, NAMES[home.name])
+        join(home, line, name=NAMES[home.name])
     pc, tv = console_of(den), console_of(cabin)
     assert tv.run(["ping", "-n", "-c", 3, "-i", 0.1, "-p", SAID.hex(), pc.address]).returncode == 0
 
@@ -228,7 +228,7 @@ def test_whatever_a_stranger_does_at_the_broker_nobody_is_harmed(lab, broker, en
     shed = new_home(lab, "shed")
     create(den, GROUP, broker.url, name=NAMES["den"])
     for home in (cabin, lodge, shed):
-        join(home, invite(den), NAMES[home.name])
+        join(home, invite(den), name=NAMES[home.name])
     wait_connected(lodge, NAMES["den"], NAMES["cabin"], NAMES["shed"])
     asked(den, "promote", NAMES["cabin"])
     asked(den, "revoke", NAMES["shed"])
@@ -250,7 +250,7 @@ def test_whatever_a_stranger_does_at_the_broker_nobody_is_harmed(lab, broker, en
     for home in homes:
         wait_connected(home, *[NAMES[other.name] for other in homes if other is not home], seconds=0)
     annex = new_home(lab, "annex", nat=True)
-    join(annex, invite(den), NAMES["annex"])
+    join(annex, invite(den), name=NAMES["annex"])
     assert console_of(annex).ping(consoles[0].address).received
     wait_for(lambda: announcements(enemy, den).keys() >= {home.name for home in homes}, 60, "all put right again")
     assert [ping.lost() for ping in playing] == [0, 0, 0]

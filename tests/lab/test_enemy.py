@@ -22,9 +22,10 @@ from ipop.wg.noise import Initiator
 from ipop.wg.peer import PROLOGUE
 from ipop.wg.suites import suites
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(110)
 
 SUITE = suites(crypto)["sha256"]
+OWN = ("stays-local", "querier", "too-large", "no-endpoint")
 TYPES = {1: "initiation", 2: "response", 3: "cookie", 4: "transport"}
 
 
@@ -56,7 +57,7 @@ def story(lab):
         return "cookie" in story.captured()
     wait_for(den_was_handed_a_cookie, 10, "a cookie")
     cabin.start_daemon()
-    wait_for(lambda: phone.ping(pc.address, count=1).received, 20, "the lodge, busy as it is")
+    wait_for(lambda: phone.ping(pc.address, count=1).received, 45, "the lodge, busy as it is")
     flood.kill()
     assert tv.ping(pc.address).received
     story.playing = tv.start_ping(pc.address)
@@ -88,12 +89,23 @@ class Story:
         return {TYPES[data[0]]: data for data in seen if data[3] == 1}
 
     def drops(self):
-        return self.den.daemon.status()["dropped"]
+        """What the den threw away, but for what its own devices bring about, and its search for the path's size."""
+        dropped = self.den.daemon.status()["dropped"]
+        return {word: n for word, n in dropped.items() if word not in OWN and not word.startswith(("guard-", "stays-"))}
 
     def next_drop(self, before):
         """The reason of the first drop since the counters were these."""
         drops = wait_for(lambda: (drops := self.drops()) != before and drops, 3, "a drop")
         return next(reason for reason in drops if drops[reason] != before.get(reason))
+
+    def dropped_as(self, attack, kind):
+        """The reasons for which this attack was dropped; the call that it answers may just have been made anew."""
+        reasons = []
+        for _ in range(1 if kind in ("initiation", "transport") else 3):
+            before = self.drops()
+            self.send(attack(kind, self))
+            reasons.append(self.next_drop(before))
+        return reasons
 
     def send(self, data):
         """From the enemy to the den."""
@@ -110,8 +122,8 @@ def oversized(kind, story):
 
 
 def flipped(kind, story):
-    # A response must be one that is awaited, else nobody looks at the rest of it.
-    data = made_up(kind, story) if kind == "response" else story.captured()[kind]
+    # A response and a cookie must be awaited, else nobody looks at the rest of them.
+    data = made_up(kind, story) if kind in ("response", "cookie") else story.captured()[kind]
     return data[:20] + bytes([data[20] ^ 1]) + data[21:]
 
 
@@ -142,13 +154,13 @@ def misaddressed(kind, story):
     return bytes(data)
 
 
-# What each attack is dropped as.
+# What each attack is dropped as. The call that a captured cookie answered may be the last one, or one before it.
 REASONS = {
     truncated: dict.fromkeys(TYPES.values(), "truncated"),
     oversized: dict.fromkeys(TYPES.values(), "oversized"),
     flipped: {"initiation": "bad-mac", "response": "bad-mac", "cookie": "bad-cookie", "transport": "forged"},
     replayed: {"initiation": "replayed-initiation", "response": "unexpected-response",
-               "cookie": "bad-cookie", "transport": "replayed"},
+               "cookie": ("bad-cookie", "unexpected-cookie"), "transport": "replayed"},
     made_up: {"initiation": "unknown-peer", "response": "bad-handshake", "cookie": "bad-cookie",
               "transport": "forged"},
     misaddressed: {"initiation": "bad-mac", "response": "unexpected-response", "cookie": "unexpected-cookie",
@@ -159,9 +171,9 @@ REASONS = {
 def test_every_attack_is_dropped_for_its_own_reason(story):
     for attack, reasons in REASONS.items():
         for kind, reason in reasons.items():
-            before = story.drops()
-            story.send(attack(kind, story))
-            assert story.next_drop(before) == reason, f"{attack.__name__} {kind}"
+            allowed = (reason,) if isinstance(reason, str) else reason
+            seen = story.dropped_as(attack, kind)
+            assert set(seen) & set(allowed), f"{attack.__name__} {kind}: {seen}"
     assert story.playing.lost() == 0
     peers = story.den.daemon.peers()
     assert peers["cabin"]["state"] == peers["lodge"]["state"] == "connected"

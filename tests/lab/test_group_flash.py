@@ -109,7 +109,7 @@ def test_a_damaged_group_can_be_left(den):
     damage(den, path)
     playing = play(den)
     asked(den, "leave", "--group", "club")
-    assert [group["name"] for group in asked(den, "groups")] == ["family"]
+    assert [group["name"] for group in den.daemon.ask("groups")] == ["family"]
     assert den.daemon.status()["problems"] == [] and not path.parent.exists()
     assert playing.lost() == 0
 

@@ -1,37 +1,15 @@
 """A group is made, a friend is invited by one line of text, and out again; the broker is a real mosquitto."""
 
-import json
 import statistics
 import time
 
+import groups
 import pytest
 from brokers import Mosquitto
+from groups import asked, console_of, invite, new_home, wait_connected
 from netns import wait_for
 
 pytestmark = pytest.mark.timeout(120)
-
-
-def new_home(lab, name, nat=False):
-    home = lab.add_home(name, nat=nat)
-    home.add_console("pc")
-    home.start_daemon()
-    return home
-
-
-def asked(home, *words):
-    """What `ipop` answers, as JSON."""
-    return json.loads(home.daemon.ipop("--json", *words).stdout)
-
-
-def console_of(home):
-    """The home's console, with an address of the slice that its router was given."""
-    router, length = asked(home, "groups")[0]["address"].split("/")
-    console = home.consoles[0]
-    address = router.rpartition(".")[0] + ".10"
-    if console.address != address:
-        console.address = address
-        console.ip(f"addr add {address}/{length} dev eth0")
-    return console
 
 
 @pytest.fixture
@@ -47,17 +25,8 @@ def den(lab, broker):
 
 
 def join(home, line, *words):
-    return home.daemon.ipop("join", line, "--name", home.name, "--wait", 20, *words, check=False)
-
-
-def invite(home, *words):
-    return asked(home, "invite", *words)["line"]
-
-
-def connected(home, *names):
-    def is_so():
-        return set(names) <= {peer["name"] for peer in asked(home, "peers") if peer["state"] == "connected"}
-    wait_for(is_so, 10, f"{home.name}: connected with {', '.join(names)}")
+    """How `ipop join` ends."""
+    return groups.join(home, line, *words, check=False)
 
 
 def test_from_an_invite_to_the_first_ping_with_nothing_else_typed(lab, den):
@@ -82,7 +51,7 @@ def test_a_revoked_router_is_out_at_once(lab, den):
     for home in (cabin, lodge):
         assert join(home, invite(den)).returncode == 0
     pc, tv, phone = console_of(den), console_of(cabin), console_of(lodge)
-    connected(lodge, "den", "cabin")
+    wait_connected(lodge, "den", "cabin")
     assert tv.ping(pc.address).received and phone.ping(pc.address).received
     undisturbed = phone.start_ping(pc.address)
     asked(den, "revoke", "cabin")
@@ -106,7 +75,7 @@ def test_each_wrong_invite_has_its_own_message(lab, den):
     assert "expired" in join(lodge, short).stderr
     assert "not for 'family'" in join(lodge, invite(den), "--group", "family").stderr
     asked(den, "uninvite", "all")
-    assert asked(lodge, "groups") == []
+    assert lodge.daemon.ask("groups") == []
 
 
 def test_a_join_while_the_issuer_is_away_waits_for_it(lab, den):
@@ -115,7 +84,7 @@ def test_a_join_while_the_issuer_is_away_waits_for_it(lab, den):
     cabin = new_home(lab, "cabin", nat=True)
     assert "waiting" in cabin.daemon.ipop("join", line, "--wait", 1, check=False).stdout
     den.start_daemon()
-    wait_for(lambda: asked(cabin, "groups")[0]["state"] == "member", 20, "the cabin is in")
+    wait_for(lambda: cabin.daemon.ask("groups")[0]["state"] == "member", 20, "the cabin is in")
 
 
 def test_who_has_to_be_approved_waits_for_it(lab, den):
@@ -123,12 +92,12 @@ def test_who_has_to_be_approved_waits_for_it(lab, den):
     line = invite(den, "--uses", "2", "--approve")
     for home in (cabin, lodge):
         assert "waiting for approval" in home.daemon.ipop("join", line, "--wait", 2, check=False).stdout
-    waiting = {request["fingerprint"] for request in asked(den, "requests")}
-    assert waiting == {asked(home, "groups")[0]["member_fingerprint"] for home in (cabin, lodge)}
-    asked(den, "approve", asked(cabin, "groups")[0]["member_fingerprint"])
-    asked(den, "deny", asked(lodge, "groups")[0]["member_fingerprint"])
-    connected(den, *[m["name"] for m in asked(den, "members") if m["role"] == "member"])
-    wait_for(lambda: asked(lodge, "groups") == [], 10, "the lodge knows that it was denied")
+    waiting = {request["fingerprint"] for request in den.daemon.ask("requests")}
+    assert waiting == {home.daemon.ask("groups")[0]["member_fingerprint"] for home in (cabin, lodge)}
+    asked(den, "approve", cabin.daemon.ask("groups")[0]["member_fingerprint"])
+    asked(den, "deny", lodge.daemon.ask("groups")[0]["member_fingerprint"])
+    wait_connected(den, *[m["name"] for m in den.daemon.ask("members") if m["role"] == "member"])
+    wait_for(lambda: lodge.daemon.ask("groups") == [], 10, "the lodge knows that it was denied")
 
 
 def test_the_broker_dies_comes_back_empty_and_nobody_notices(lab, den, broker):
@@ -162,7 +131,7 @@ def test_a_second_broker_takes_over(lab):
     first.kill()
     lodge = new_home(lab, "lodge")
     assert join(lodge, line).returncode == 0
-    connected(lodge, "cabin")
+    wait_connected(lodge, "cabin")
 
 
 def test_a_damaged_file_is_told_and_stays_as_it_is(lab, den):
@@ -175,13 +144,13 @@ def test_a_damaged_file_is_told_and_stays_as_it_is(lab, den):
         den.daemon.stop()
         path.write_bytes(damaged)
         den.start_daemon()
-        assert asked(den, "groups")[0]["state"] == "damaged"
+        assert den.daemon.ask("groups")[0]["state"] == "damaged"
         assert any(str(path) in text and "damaged" in text for text in den.daemon.status()["problems"])
         den.daemon.stop()
         assert path.read_bytes() == damaged
         path.write_bytes(good)
         den.start_daemon()
-        assert asked(den, "groups")[0]["state"] == "member"
+        assert den.daemon.ask("groups")[0]["state"] == "member"
 
 
 def test_another_router_takes_over_with_the_recovery_line(lab, den):
@@ -189,13 +158,13 @@ def test_another_router_takes_over_with_the_recovery_line(lab, den):
     assert join(cabin, invite(den)).returncode == 0
     pc, tv = console_of(den), console_of(cabin)
     assert tv.ping(pc.address).received
-    before = asked(den, "groups")[0]
+    before = den.daemon.ask("groups")[0]
     sealed = asked(den, "backup")
     den.daemon.stop()
 
     spare = new_home(lab, "spare")
     spare.daemon.ipop("restore", sealed["line"], "--passphrase", sealed["passphrase"])
-    after = asked(spare, "groups")[0]
+    after = spare.daemon.ask("groups")[0]
     assert [after[key] for key in ("member", "role", "address", "member_fingerprint")] == [
         before[key] for key in ("member", "role", "address", "member_fingerprint")
     ]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from brokers import Mosquitto
-from groups import asked, console_of, create, group_of, invite, join, new_home
+from groups import console_of, create, group_of, invite, join, new_home
 from netns import wait_for
 
 pytestmark = pytest.mark.timeout(120)
@@ -56,10 +56,10 @@ def refuse(home, *words):
     """The command must say in one line that there is no room, and leave no group behind, nor half of one."""
     done = home.daemon.ipop(*words, check=False)
     assert done.returncode == 1 and NO_ROOM in done.stderr and len(done.stderr.splitlines()) == 1, done
-    assert asked(home, "groups") == []
+    assert home.daemon.ask("groups") == []
     home.daemon.kill()
     home.start_daemon()  # which has to work without room, too
-    assert asked(home, "groups") == [] and home.flash.files() == {}
+    assert home.daemon.ask("groups") == [] and home.flash.files() == {}
 
 
 def no_room(home):

@@ -50,6 +50,14 @@ def test_loss_is_as_told(lab):
     assert ping.received == ping.sent
 
 
+def test_a_daemon_that_tells_of_a_fault_is_heard(lab):
+    assert not lab.faults()
+    with Lab() as other:
+        host = other.add_host("router")
+        host.spawn(["echo", "warning: friends: a fault in ipopd, please report it: TypeError()"]).popen.wait(5)
+        assert len(other.faults()) == 1
+
+
 def test_two_labs_at_once(lab):
     lab.add_home("den")
     with Lab() as other:

@@ -6,7 +6,7 @@ import nats
 import pytest
 from brokers import Certificates, Mosquitto
 from coturn import Coturn
-from groups import asked, console_of, create, invite, join
+from groups import console_of, create, invite, join
 from netns import wait_for
 
 pytestmark = pytest.mark.timeout(120)
@@ -23,12 +23,12 @@ def add_home(lab, name, *turn, nat=nats.UDP_BLOCKED):
 
 
 def way(home, name):
-    """How a member is reached."""
-    return {peer["name"]: peer["endpoint"] for peer in asked(home, "peers")}[name]
+    """How a member is reached; "" while it isn't."""
+    return {peer["name"]: peer["endpoint"] or "" for peer in home.daemon.ask("peers")}[name]
 
 
 def problems(home):
-    return " / ".join(asked(home, "status")["problems"])
+    return " / ".join(home.daemon.status()["problems"])
 
 
 def talk(one, other):

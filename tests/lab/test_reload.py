@@ -31,6 +31,25 @@ def test_peers_come_and_go_while_others_play_on(lab):
     assert playing.lost() == 0
 
 
+def test_a_router_that_starts_with_a_wrong_configuration_has_the_last_good_one(lab):
+    """It lost its power after somebody edited it, and he is far away."""
+    den, cabin = lab.add_home("den"), lab.add_home("cabin", nat=True)
+    lab.introduce(den, cabin)
+    pc, tv = den.add_console("pc"), cabin.add_console("tv")
+    lab.start_daemons()
+    assert tv.ping(pc.address).received
+
+    den.globals["relay"] = "perhaps"
+    den.daemon.kill()
+    den.start_daemon()
+    wait_for(lambda: tv.ping(pc.address, count=1).received, 5, "the den")
+    (told,) = den.daemon.status()["problems"]
+    assert "option 'relay'" in told and "last good configuration" in told
+    den.globals["relay"] = "auto"
+    den.daemon.reload()
+    wait_for(lambda: not den.daemon.status()["problems"], 2, "no problem any more")
+
+
 def test_a_wrong_configuration_changes_nothing_and_is_told(lab):
     den, cabin = lab.add_home("den"), lab.add_home("cabin", nat=True)
     lab.introduce(den, cabin)

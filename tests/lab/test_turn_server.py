@@ -162,7 +162,7 @@ def test_who_blocks_udp_is_found_out_within_seconds(lab):
     assert Asker(behind(lab, nats.UDP_BLOCKED), coturn.endpoint).wait_for(5, state="blocked")["mapped"] is None
 
 
-@pytest.mark.long
+@pytest.mark.long(seconds=100)
 @pytest.mark.timeout(240)
 def test_the_life_of_a_flow_is_measured_behind_a_real_nat(lab):
     """Linux is told to forget flows after 40 seconds: a silence of 28 s is outlived, one of 55 is not."""

@@ -119,5 +119,5 @@ def test_who_leaves_one_group_stays_in_the_other(den, homes, pairs):
     playing = pairs[CLUB][0].start_ping(pairs[CLUB][1].address)
     asked(den, "leave", "--group", FAMILY)
     assert not pairs[FAMILY][0].ping(pairs[FAMILY][1].address).received
-    assert [group["name"] for group in asked(den, "groups")] == [CLUB] and as_it_is(den, CLUB) == before
+    assert [group["name"] for group in den.daemon.ask("groups")] == [CLUB] and as_it_is(den, CLUB) == before
     assert playing.lost() == 0

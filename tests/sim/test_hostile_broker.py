@@ -3,6 +3,8 @@
 from broker import HostileBroker
 from member import GroupSimulation, agree
 
+MICROPYTHON = "the stories of the lab show the same there; all the arithmetic of this one takes a minute or more"
+
 SECOND, MINUTE = 1_000, 60_000
 
 
@@ -91,7 +93,8 @@ def test_a_broker_that_reorders_and_drops():
     members[0].do("rename", "hut", "lodge")
     sim.simulate_time(10 * MINUTE)
     assert sim.is_whole(newcomer, *members) and agree(newcomer, *members)
-    assert set(dropped()) <= {"signal-replayed", "join-unexpected", "unexpected-response"}, dropped()
+    known = {"signal-replayed", "signal-overwritten", "join-unexpected", "unexpected-response"}
+    assert set(dropped()) <= known, dropped()
 
 
 def test_a_broker_finds_no_name_and_no_key_in_anything():

@@ -1,5 +1,6 @@
 """What a connection costs while nobody uses it: over a mobile plan, or on a collector with a thousand sensors."""
 
+from member import GroupSimulation
 from simulation import Simulation
 
 HOUR = 3_600_000
@@ -44,3 +45,34 @@ def test_without_keepalives_silence_costs_nothing():
     den.console.send(cabin.console, b"good morning")
     sim.simulate_time(200)
     assert cabin.console.received == [(den.console.ip, b"good morning")]
+
+
+def idle_hour_in_a_group(keepalive, timeout):
+    """An hour after two homes behind NATs have met: (the simulation, both, bytes a second on the way between them)."""
+    sim = GroupSimulation()
+    (den,) = sim.found("den")
+    a, b = [sim.add_member(name, nat=sim.add_nat(name + "-nat", timeout=timeout)) for name in ("cabin", "lodge")]
+    for member in (a, b):
+        member.keepalive = keepalive
+        member.join(den.invite())
+    sim.simulate_time(60_000)
+    seen = []
+    ours = (a.peer(b)["endpoint"], b.peer(a)["endpoint"])
+
+    def watch(data, source, destination):
+        if source in ours and destination in ours:
+            seen.append(len(data) + 28)
+
+    sim.internet.watch(watch)
+    sim.simulate_time(HOUR)
+    assert seen
+    return sim, a, b, sum(seen) / (HOUR // 1000)
+
+
+def test_a_pair_in_a_group_costs_little():
+    """Rosters are compared with each new session: in eight bytes, where nothing has changed."""
+    for keepalive, timeout in ((25, 30_000), (55, 120_000)):
+        sim, a, b, rate = idle_hour_in_a_group(keepalive, timeout)
+        print("idle in a group, both behind NATs, keepalive %d s: %.1f bytes a second" % (keepalive, rate))
+        assert rate < BUDGET
+        check_that_the_cabin_still_reaches_the_den(sim, a, b)

@@ -4,6 +4,8 @@ import time
 
 from simulation import Simulation
 
+MICROPYTHON = "the stories of the lab show the same there; all the arithmetic of this one takes a minute or more"
+
 COUNT = 200
 
 # when all call all at once: two calls cross, and who has too many callers hands out cookies

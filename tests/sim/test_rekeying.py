@@ -3,6 +3,8 @@
 from simulation import Simulation
 from wiretap import INITIATION, Wiretap
 
+MICROPYTHON = "the stories of the lab show the same there; all the arithmetic of this one takes a minute or more"
+
 TEN_MINUTES = 600_000
 
 

@@ -8,6 +8,8 @@ from ipop.group import entry, identity, secret
 from ipop.group.entry import MEMBER
 from ipop.wire import payload
 
+MICROPYTHON = "the stories of the lab show the same there; all the arithmetic of this one takes a minute or more"
+
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 YEARS = 10 * 365 * 24 * HOUR
 LAST_SERIAL = (1 << 64) - 1

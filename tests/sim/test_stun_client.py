@@ -241,6 +241,39 @@ def test_a_life_that_proves_too_long_is_forgotten():
     assert street.findings().keepalive == SAFE
 
 
+def test_a_life_that_proved_too_long_is_not_believed_again_behind_the_same_nat():
+    """A lost binding shows in another port, so all that was known of the old mapping is forgotten: but not this."""
+    street = Street(timeout=300_000, preserve_ports=False)
+    hosts = [street.router.host.address]
+    street.wait(20 * MINUTE)
+    before = street.findings()
+    assert before.keepalive == 263_636
+    street.nat.reboot()
+    street.router.tell("handle_lost_binding", IPV4)
+    street.router.tell("gather", hosts)
+    street.wait(20 * MINUTE)
+    assert street.findings().mapped != before.mapped and street.findings().keepalive == SAFE
+    street.router.tell("gather", hosts + ["2001:db8::7"])  # of the other family
+    street.wait(20 * MINUTE)
+    assert street.findings().keepalive == SAFE
+
+
+def test_behind_another_nat_the_life_is_measured_anew():
+    for is_new_outside in (True, False):
+        street = Street(timeout=300_000)
+        street.wait(20 * MINUTE)
+        street.router.tell("handle_lost_binding", IPV4)
+        hosts = [street.router.host.address]
+        if is_new_outside:
+            street.nat.reboot(street.world.public_address())
+        else:
+            hosts.append("192.168.1.77")
+        street.router.tell("gather", hosts)
+        assert street.findings().keepalive == SAFE
+        street.wait(20 * MINUTE)
+        assert street.findings().keepalive == 263_636
+
+
 def test_a_lonely_router_keeps_its_mapping_open_and_one_in_company_asks_rarely():
     street = Street(("plain", "plain"), timeout=30_000)
     street.wait(10 * MINUTE)

@@ -37,10 +37,12 @@ def test_a_unicast_goes_to_its_home_alone():
     sim, (den, cabin, villa, barn) = four_homes()
     cabin.console.broadcast(b"here I am")
     sim.simulate_time(500)
+    den.console.send(cabin.console, bytes(100))
+    sim.simulate_time(500)
     wire = Wiretap(sim.internet)
     den.console.send(cabin.console, bytes(100))
     sim.simulate_time(500)
-    assert len(cabin.console.received) == 1
+    assert len(cabin.console.received) == 2
     assert [seen.destination[0] for seen in frames_sent(wire, den)] == [cabin.host.address]
 
 
@@ -76,11 +78,13 @@ def test_a_storm_of_broadcasts_stays_as_large_as_it_was_made():
         den.console.broadcast(b"%d" % number + bytes(100))
         sim.simulate_time(1)
     sim.simulate_time(5_000)
+    passed = 1000 - den.dropped["storm"]
+    assert 300 <= passed <= 450  # what one device may send at once, and 100 a second
     for home in homes[1:]:
-        assert len(home.console.received) == 1000
-        assert home.console.frames == 1000
+        assert len(home.console.received) == passed
+        assert home.console.frames == passed
         assert frames_sent(wire, home) == []
-    assert len(frames_sent(wire, den)) == 3 * 1000
+    assert len(frames_sent(wire, den)) == 3 * passed
 
 
 def test_what_came_from_a_tunnel_never_goes_into_another():
@@ -91,12 +95,15 @@ def test_what_came_from_a_tunnel_never_goes_into_another():
     sim.connect(cabin, villa)
     sim.simulate_time(500)
     villa.console.broadcast(b"here I am")
-    sim.simulate_time(500)
+    for home in (den, cabin):
+        home.console.send(villa.console, b"here I am")
+    sim.simulate_time(1_000)
+    villa.console.received.clear()
     wire = Wiretap(sim.internet)
     den.console.broadcast(b"everyone" + bytes(100))
     den.console.send(villa.console, b"villa" + bytes(100))
     den.console.send(villa.add_console(99), b"nobody knows" + bytes(100))
     sim.simulate_time(5_000)
-    assert len(frames_sent(wire, den)) == 3
+    assert len([seen for seen in frames_sent(wire, den) if len(seen.data) < 1_000]) == 3  # the path is asked about too
     assert frames_sent(wire, cabin) == []
     assert villa.console.received == []

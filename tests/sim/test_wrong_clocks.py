@@ -6,6 +6,8 @@ ahead of all timestamps that it has used.
 
 from simulation import Simulation
 
+MICROPYTHON = "the stories of the lab show the same there; all the arithmetic of this one takes a minute or more"
+
 TODAY = 1_750_000_000_000  # ms since 1970, some day in 2025
 TEN_YEARS = 10 * 365 * 86_400_000
 EPOCH = 0

@@ -33,6 +33,8 @@ class Wiretap:
 
 def withheld(sim, sender, receiver, count=1):
     """Datagrams with a frame that the sender's console sent and that never reached the receiver."""
+    sender.console.send(receiver.console, b"withheld")  # what the path carries is found out now, and not later
+    sim.simulate_time(1_000)
     wire = Wiretap(sim.internet, TRANSPORT)
     address = receiver.host.address
     receiver.host.interface.unplug()

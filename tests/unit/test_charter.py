@@ -2,7 +2,7 @@
 
 from pair import Dice
 
-from ipop.errors import Rejected
+from ipop.errors import Rejected, UserError
 from ipop.group import charter
 from ipop.group.identity import Identity
 from ipop.ports import crypto
@@ -62,6 +62,10 @@ def test_what_cant_be_meant_is_neither_written_nor_read():
         {"subnet": (bytes([10, 77, 0, 0]), 25)},
         {"subnet": (bytes([0, 0, 0, 0]), 16)},
         {"subnet": (bytes([224, 0, 0, 0]), 16)},
+        {"subnet": (bytes([8, 0, 0, 0]), 8)},  # what is meant for the internet would go to who made the group
+        {"subnet": (bytes([127, 0, 0, 0]), 16)},
+        {"subnet": (bytes([172, 32, 0, 0]), 16)},
+        {"subnet": (bytes([192, 168, 0, 0]), 15)},
         {"slice_length": 16},
         {"slice_length": 31},
         {"subnet": (bytes([10, 0, 0, 0]), 8), "slice_length": 25},  # more slices than have a number
@@ -98,9 +102,9 @@ def test_a_new_group_gets_addresses_by_chance():
         subnet, slice_length, ula = charter.draw(crypto)
         assert subnet[0][0] == 10 and subnet[0][1] not in (0, 255) and subnet[1] == 16 and slice_length == 24
         subnets.add(subnet)
-        assert charter.slices(read(signed(subnet=subnet, slice_length=slice_length, ula=ula))) == 256
+        assert charter.slices(read(signed(subnet=subnet, slice_length=slice_length, ula=ula))) == 128
         subnet, slice_length, ula = charter.draw(crypto, is_large=True)
-        assert charter.slices(read(signed(subnet=subnet, slice_length=slice_length, ula=ula))) == 4096
+        assert charter.slices(read(signed(subnet=subnet, slice_length=slice_length, ula=ula))) == 2048
         assert ula[0] == 0xFD and len(ula) == 8
     assert len(subnets) > 50
 
@@ -109,10 +113,29 @@ def test_each_slice_has_its_place_in_the_subnet():
     group = read(signed())
     assert charter.network(group, 5, 24) == bytes([10, 77, 5, 0])
     assert charter.router(group, 5, 24) == bytes([10, 77, 5, 1])
-    assert charter.router(group, 255, 24) == bytes([10, 77, 255, 1])
+    assert charter.router(group, 127, 24) == bytes([10, 77, 127, 1])
     assert charter.router(group, 3, 25) == bytes([10, 77, 1, 129])
-    for index, length in ((0, 24), (0, 0), (256, 24), (1, 16), (512, 25)):
+    for index, length in ((0, 24), (0, 0), (128, 24), (256, 24), (1, 16), (1, 17), (256, 25)):
         assert charter.network(group, index, length) is None and charter.router(group, index, length) is None
     large = read(signed(subnet=(bytes([10, 32, 0, 0]), 12)))
-    assert charter.network(large, 4095, 24) == bytes([10, 47, 255, 0])
-    assert charter.network(large, 4096, 24) is None
+    assert charter.network(large, 2047, 24) == bytes([10, 39, 255, 0])
+    assert charter.network(large, 2048, 24) is None
+
+
+def test_each_slice_has_a_mirror_in_the_upper_half():
+    group = read(signed())
+    assert charter.mirror(group, bytes([10, 77, 5, 0])) == bytes([10, 77, 133, 0])
+    large = read(signed(subnet=(bytes([10, 32, 0, 0]), 12)))
+    assert charter.mirror(large, bytes([10, 39, 255, 0])) == bytes([10, 47, 255, 0])
+
+
+def test_a_subnet_can_be_chosen():
+    assert charter.read_subnet("10.77.0.0/16") == ((b"\x0a\x4d\0\0", 16), 24)
+    assert charter.read_subnet("192.168.77.0/24") == ((b"\xc0\xa8\x4d\0", 24), 28)
+    for wrong in ("10.77.0.0", "10.77.0.1/16", "10.77.0.0/7", "10.77.0.0/25", "fd00::/64", "0.0.0.0/8", "240.0.0.0/8"):
+        try:
+            charter.read_subnet(wrong)
+            told = ""
+        except UserError as error:
+            told = error.message
+        assert told.startswith("a group's subnet is private, like 10.77.0.0/16"), wrong

@@ -78,11 +78,11 @@ class Ports:
 
     # files
 
-    def read(self, path):
+    def read(self, path, limit=-1):
         content = self._contents.get(path, 2)
         if isinstance(content, int):
             raise OSError(content, "")
-        return content
+        return content if limit < 0 else content[:limit]
 
     def create(self, path, data):
         if path in self._contents:
@@ -204,10 +204,13 @@ def test_status_of_a_router_in_groups():
     assert lines[1:3] == ["  club: asked; waiting", ""] and "public key" not in "".join(lines)
     lines = printed("status").split("\n")
     assert lines[1] == "  'ipop group create NAME' makes a group, 'ipop join LINE' joins a friend's"
-    away = [dict(SHED, group="friends"), dict(HUT, group="friends")]
+    away = [dict(SHED, group="friends"), dict(HUT, group="friends", has_detour=True)]
     lines = printed("status", peers=away, status=dict(STATUS, groups=groups[:1])).split("\n")
     assert lines[1] == "  shed: it has not said where it is: it may be off, or not reach the group's broker"
     assert lines[2] == "  hut: no answer from 192.0.2.1:1: is it on, does ipopd run there?"
+    away = [dict(HUT, group="friends", has_detour=False)]
+    lines = printed("status", peers=away, status=dict(STATUS, groups=groups[:1])).split("\n")
+    assert "nobody can forward between the two: 'option relay 1' on a member that all reach" in lines[1]
 
 
 def test_status_says_what_to_do():
@@ -442,7 +445,7 @@ def test_where_the_socket_is():
 def test_a_broken_configuration_does_not_hide_a_running_daemon():
     for content in (2, 13, b"nonsense", b"config globals\noption control x\n"):
         ports = Ports(files={"/etc/config/ipop": content})
-        assert run("peers", ports)[0] == 0 and ports.socket == "/var/run/ipop.sock"
+        assert run("peers", ports)[0] == 0 and ports.socket == "/var/run/ipop/ipop.sock"
 
 
 def test_a_configuration_that_was_asked_for_has_to_be_right():

@@ -59,8 +59,41 @@ def test_an_empty_file_is_all_defaults():
     node = loaded("")
     assert (node.enabled, node.port, node.device, node.bridge) == (True, 51820, "ipop0", None)
     assert (node.private_key_file, node.state_dir) == (PRIVATE, "/etc/ipop")
-    assert (node.control, node.log_level) == ("/var/run/ipop.sock", "info")
+    assert (node.control, node.log_level) == ("/var/run/ipop/ipop.sock", "info")
     assert (node.private_key, node.peers) == (b"\x08" * 32, [])
+
+
+def guard(name, enabled):
+    return "config guard '%s'\n\toption enabled '%s'\n" % (name, enabled)
+
+
+def test_guards_are_switched_off_by_name():
+    assert loaded(guard("dhcp", 0) + guard("igd", "off") + guard("ra", 1)).guards_off == ["dhcp", "igd"]
+    assert loaded("config guard 'igd'\n").guards_off == []
+    assert loaded("").guards_off == []
+
+
+def test_a_guard_that_there_is_not():
+    names = "dhcp, dhcpv6, ra, redirect, control, pppoe, igd, portmap, router, unparsed"
+    assert errors(guard("dhpc", 0)) == ["f:1: there is no guard 'dhpc'; did you mean 'dhcp'?"]
+    assert errors(guard("everything", 0)) == ["f:1: there is no guard 'everything'; known: " + names]
+    assert errors("config guard\n") == ["f:1: this guard needs a name, as in \"config guard 'igd'\": " + names]
+    assert errors(guard("igd", "perhaps")) == ["f:2: option 'enabled': expected 1 or 0, got 'perhaps'"]
+
+
+def test_groups_are_served_as_globals_say_unless_they_say_it_themselves():
+    text = "config globals\noption serve openwrt\nconfig group a\nconfig group b\noption serve none\n"
+    node = loaded(text)
+    assert [config.group(node, name).serve for name in ("a", "b", "not-in-the-file")] == ["openwrt", "none", "openwrt"]
+    assert config.group(loaded(""), "a").serve == "none"
+    assert config.group(node, "not-in-the-file").domain == "internal"
+
+
+def test_a_message_about_a_groups_option_names_the_line_where_it_is_written():
+    node = loaded("config globals\noption bridge br-lan\nconfig group a\noption map 10.1.2.3\n")
+    assert config.place(node, "a", "map") == "f:4"
+    assert config.place(node, "a", "bridge") == "f:2"
+    assert config.place(node, "b", "map") == "group b"
 
 
 def test_everything_can_be_set():
@@ -143,7 +176,7 @@ def test_what_is_wrong_with_a_turn_server_is_said_without_the_password():
 def test_a_list_may_be_one_option_with_blanks():
     one = stock(PHONE, "option allowed_ips '10.1.2.3/32 fd00::3/128'", name="phone")
     two = stock(PHONE, "list allowed_ips 10.1.2.3", "list allowed_ips fd00::3", name="phone")
-    assert loaded(one) == loaded(two)
+    assert loaded(one).peers == loaded(two).peers
 
 
 def test_allowed_ips_are_cut_to_their_prefix():
@@ -155,7 +188,7 @@ def test_allowed_ips_are_cut_to_their_prefix():
 def test_one_setting_can_be_had_from_a_file_with_errors():
     text = "config globals\noption port x\noption control /tmp/s\nconfig peer\n"
     assert config.setting(text, "f", "control") == "/tmp/s"
-    assert config.setting("config peer\n", "f", "control") == "/var/run/ipop.sock"
+    assert config.setting("config peer\n", "f", "control") == "/var/run/ipop/ipop.sock"
 
 
 def test_the_table_is_complete():
@@ -183,6 +216,7 @@ def test_a_wrong_value_is_told_with_file_line_option_and_what_was_expected():
         ("bridge ipop0", "the name of a bridge, got that of the device itself"),
         ("control ipop.sock", "a path of at most 107 bytes that begins with /, got 'ipop.sock'"),
         ("state_dir ipop", "a path that begins with /, got 'ipop'"),
+        ("serve odhcpd", "none, dnsmasq or openwrt, got 'odhcpd'"),
         ("log_level loud", "error, warning, info or debug, got 'loud'"),
     ):
         name = written.split()[0]
@@ -322,7 +356,7 @@ def test_unknown_names_are_warned_of_with_what_was_probably_meant():
         "f:2: option 'prot' is ignored; did you mean 'port'?",
         "f:5: option 'endpont' is ignored; did you mean 'endpoint'?",
     ]
-    assert warnings(peer() + "config x\n") == ["f:3: section type 'x' is ignored; known: globals, group, peer"]
+    assert warnings(peer() + "config x\n") == ["f:3: section type 'x' is ignored; known: globals, group, guard, peer"]
 
 
 # --- groups
@@ -339,6 +373,63 @@ def test_groups():
         "config group friends\noption device ipop0\noption bridge br-lan\n"
         "config group\noption name my-club\noption device ipop1\noption enabled 0\n"
     ) == [("friends", "ipop0", "br-lan", True), ("my-club", "ipop1", None, False)]
+
+
+def options_of(*lines):
+    (group,) = loaded("config group a\n" + "".join([line + "\n" for line in lines])).groups
+    return group
+
+
+def test_a_groups_devices_are_left_alone_unless_one_says_otherwise():
+    """Who updates finds everything as it was; on OpenWrt the system's own dnsmasq serves them."""
+    group = options_of()
+    assert (group.serve, group.internet, group.domain, group.mode, group.map, group.make_bridge) == (
+        "none",
+        False,
+        "internal",
+        "bridge",
+        [],
+        False,
+    )
+
+
+def test_what_a_groups_devices_get():
+    group = options_of(
+        "option serve dnsmasq",
+        "option internet 1",
+        "option domain home.arpa",
+        "option mode route",
+        "option make_bridge 1",
+        "list map 192.168.1.0/24",
+        "list map 192.168.2.20",
+    )
+    assert (group.serve, group.internet, group.domain, group.mode) == ("dnsmasq", True, "home.arpa", "route")
+    assert [tuple(each) for each in group.map] == [(b"\xc0\xa8\1\0", 24), (b"\xc0\xa8\2\x14", 32)]
+
+
+def test_what_is_wrong_with_what_a_groups_devices_get():
+    maps = "expected an address or a network, such as 192.168.1.20 or 192.168.1.0/24, got "
+    domain = "expected a domain such as internal or home.arpa, in small letters, got "
+    for option, value, wrong in (
+        ("serve", "dhcpd", "expected none, dnsmasq or openwrt, got 'dhcpd'"),
+        ("mode", "switch", "expected bridge or route, got 'switch'"),
+        ("domain", "Internal", domain + "'Internal'"),
+        ("domain", "a..b", domain + "'a..b'"),
+        ("domain", "-a", domain + "'-a'"),
+        ("map", "br-lan", maps + "'br-lan'"),
+        ("map", "192.168.1.0/33", maps + "'192.168.1.0/33'"),
+        ("map", "192.168.1.0/24=1", maps + "'192.168.1.0/24=1'"),
+        ("map", "192.168.1.0/", maps + "'192.168.1.0/'"),
+        ("map", "fd00::1", maps + "'fd00::1'"),
+        ("map", "10.0.0.0/8", "10.0.0.0/8 is larger than any home: at least /16 can be mapped"),
+        (
+            "map",
+            "192.168.1.7/24",
+            "192.168.1.7/24 is an address in a network: write the first one of it, or leave out /24",
+        ),
+    ):
+        text = "config group a\noption %s '%s'\n" % (option, value)
+        assert errors(text) == ["f:2: option '%s': %s" % (option, wrong)], errors(text)
 
 
 def test_what_is_wrong_with_a_group():

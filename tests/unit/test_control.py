@@ -299,7 +299,8 @@ def test_every_method_of_the_table_can_be_asked_with_its_defaults():
     for method in METHODS:
         asked = []
         session = ControlSession({method.name: lambda now, asked=asked, **params: asked.append(params)})
-        given = {param.name: "x" for param in method.params if param.default is None}
+        examples = {"text": "x", "number": 1}
+        given = {param.name: examples[param.kind.shape] for param in method.params if param.default is None}
         session.handle_bytes(line(ask(method.name, given)), 0)
         assert json.loads(drain(session))["result"] is None, method.name
         assert set(asked[0]) == {param.name for param in method.params}

@@ -9,7 +9,17 @@ from ipop.group.identity import Identity
 from ipop.group.places import Places, sign
 from ipop.group.roster import Roster
 from ipop.group.secret import GroupSecret
-from ipop.overlay.gossip import ASK_AGAIN, COMPARISON, HANDLERS, PLACE_BURST, PLACE_GAP, Gossip
+from ipop.overlay.gossip import (
+    ANSWER_BURST,
+    ANSWER_LEAST,
+    ANSWER_RATE,
+    ASK_AGAIN,
+    COMPARISON,
+    HANDLERS,
+    PLACE_BURST,
+    PLACE_GAP,
+    Gossip,
+)
 from ipop.ports import crypto
 from ipop.wire import payload
 
@@ -65,7 +75,7 @@ class Book:
         self.deadlines = Deadlines()
         self.dropped = []
         self.news = 0
-        self.gossip = Gossip(self, self.deadlines, self.dropped.append, self._note)
+        self.gossip = Gossip(crypto.sha256, self, self.deadlines, self.dropped.append, self._note)
 
     def _note(self):
         self.news += 1
@@ -259,6 +269,56 @@ def test_garbage_is_refused():
     ):
         assert rejection(book.hear, link, kind, content), (kind, content)
     assert not link.peer.is_open and book.news == 0
+
+
+# --- how much is answered
+
+
+def answers(book, link, kind, content, times, now):
+    """How many of so many questions are answered, and the bytes that takes."""
+    answered, size = 0, 0
+    for _ in range(times):
+        rejection(book.hear, link, kind, content, now)
+        told = link.peer.take()
+        answered += bool(told)
+        size += sum([len(each) for each in told])
+    return answered, size
+
+
+def test_who_asks_for_comparisons_again_and_again_is_answered_as_often_as_it_needs():
+    """The answers go to its endpoint, which may be somebody else's: a little must not become much there."""
+    book = Book(DEN, DEN, CABIN, *PEOPLE[3:])
+    link, other = book.link(CABIN), book.link(PEOPLE[3])
+    question = b"\1" + bytes(COMPARISON)
+    answered, _ = answers(book, link, payload.COMPARE, question, 1_000, 10_000)
+    assert answered <= 1 + ANSWER_BURST * ANSWER_RATE // ANSWER_LEAST and "answer-limit" in book.dropped
+    assert answers(book, other, payload.COMPARE, question, 1, 10_000)[0] == 1, "nobody else waits"
+    book.gossip.handle_hello(link, bytes(COMPARISON), 10_000)
+    assert not link.peer.told
+    assert answers(book, link, payload.COMPARE, question, 1, 10_000 + ASK_AGAIN)[0] == 1
+    book.gossip.handle_hello(link, book.gossip.comparison(), 10_000)
+    assert link.peer.is_open, "who knows the same needs no answer"
+
+
+def test_who_asks_twice_a_second_is_always_answered():
+    book = Book(DEN, DEN, CABIN, *PEOPLE[3:])
+    link = book.link(CABIN)
+    for now in range(0, 60_000, ASK_AGAIN):
+        for wants in (b"\1", b"\0"):  # it asks, and it answers what we ask
+            assert answers(book, link, payload.COMPARE, wants + bytes(COMPARISON), 1, now)[0] == 1
+    assert not book.dropped
+
+
+def test_who_asks_for_places_again_and_again_is_told_so_much():
+    book = Book(DEN, *PEOPLE[1:])
+    link = book.link(CABIN)
+    for who in PEOPLE[1:]:
+        book.place(who, 5, ("192.0.2.2", 1))
+    bucket = bytes([DEN.public[0] >> 4])
+    _, size = answers(book, link, payload.SEEN, bucket, 3_000, 10_000)
+    assert 0 < size <= ANSWER_BURST * ANSWER_RATE + 300
+    assert rejection(book.hear, link, payload.SEEN, bucket, 10_000) == "answer-limit"
+    assert answers(book, link, payload.SEEN, bucket, 1, 11_000)[0] == 1
 
 
 # --- places

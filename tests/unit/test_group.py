@@ -63,7 +63,7 @@ FOUNDED = founded()
 
 def addresses_of(router):
     """{WireGuard key: addresses} of those who have said where they are."""
-    return {key: addresses for key, addresses, _ in router.group.candidates()}
+    return {key: addresses for key, addresses, _, _ in router.group.candidates()}
 
 
 def shed_by(who):

@@ -6,7 +6,7 @@ what happens to it when it is changed, cut, made longer, made with another key, 
 
 import struct
 
-from pair import COOKIE, DATA, ELSEWHERE, INITIATION, RESPONSE, SUITES, Dice, Pair, ethernet, everything, ipv4
+from pair import COOKIE, DATA, ELSEWHERE, INITIATION, OTHER, RESPONSE, SUITES, Dice, Pair, ethernet, everything, ipv4
 
 from ipop.ports import crypto
 from ipop.wg.cookie import CookieJar
@@ -287,20 +287,20 @@ def frame_payload(frame, length=None):
 
 def test_what_a_member_may_not_put_into_a_tunnel():
     pair = Pair("sha256", both=True).connect()
-    good = ethernet(pair.b.mac, pair.a.mac, 0x0800, bytes(46))
-    stp = ethernet(b"\x01\x80\xc2\0\0\0", pair.a.mac, 0x0800, bytes(46))
-    group = ethernet(pair.b.mac, b"\xff" * 6, 0x0800, bytes(46))
+    good = ethernet(pair.b.mac, pair.a.mac, OTHER, bytes(46))
+    stp = ethernet(b"\x01\x80\xc2\0\0\0", pair.a.mac, OTHER, bytes(46))
+    group = ethernet(pair.b.mac, b"\xff" * 6, OTHER, bytes(46))
     for plaintext, reason in (
         (frame_payload(good, 200), "bad-payload"),
         (frame_payload(good, 0xFFFF), "bad-payload"),
         (frame_payload(b""), "bad-frame"),
         (frame_payload(good[:13]), "bad-frame"),
         (frame_payload(good + bytes(1522)), "bad-frame"),
-        (frame_payload(stp), "link-local"),
+        (frame_payload(stp), "guard-control"),
         (frame_payload(group), "bad-source"),
         (b"\x45" + bytes(31), "unknown-payload"),
         (b"\0" * 16, "unknown-payload"),
-        (b"\x02" + bytes(31), "unknown-payload"),
+        (b"\x02" + bytes(31), "bad-piece"),
         (b"\x05" + bytes(31), "unknown-payload"),
         (b"\x03" + bytes(31), "bad-payload"),
         (b"\x03\x01\x00\x08" + bytes(28), "bad-payload"),
@@ -454,7 +454,7 @@ def test_a_member_that_sends_noise_through_its_session():
                 pass
             if n % 500 == 0:
                 pair.run(10)
-        assert len(pair.b.node._switch.devices()) <= 1024 + 10
+        assert len(pair.b.node.lan.devices()) <= 1024 + 10
         pair.run(5_000)
         assert pair.carries(), suite
 

@@ -178,9 +178,9 @@ def test_only_those_that_waited_for_it_go_out_and_in_order():
         lan.sends(ipv4(PHONE, destination, b"%d" % len(lan.hosts._waiting)))
     assert len(lan.frames()) == 2
     lan.hears(tv_says_where_it_is())
-    assert [frame[34:] for frame in lan.frames()] == [b"0", b"2"]
+    assert [frame[42:] for frame in lan.frames()] == [b"0", b"2"]
     lan.hears(ip.arp(ip.ARP_REPLY, PRINTER_MAC, PRINTER, lan.phone.mac, PHONE))
-    assert [frame[34:] for frame in lan.frames()] == [b"1"]
+    assert [frame[42:] for frame in lan.frames()] == [b"1"]
 
 
 def test_a_device_is_asked_for_once_a_second():
@@ -199,7 +199,7 @@ def test_what_waited_too_long_is_dropped():
     lan.sends(ipv4(PHONE, TV, b"new"), 2_000)
     lan.frames()
     lan.hears(tv_says_where_it_is(), WAITING_TIME)
-    assert [frame[34:] for frame in lan.frames()] == [b"new"]
+    assert [frame[42:] for frame in lan.frames()] == [b"new"]
     assert lan.dropped == ["no-neighbour"]
 
 
@@ -209,7 +209,7 @@ def test_of_too_many_that_wait_the_oldest_are_dropped():
         lan.sends(ipv4(PHONE, TV, b"%d" % n))
     lan.frames()
     lan.hears(tv_says_where_it_is())
-    assert [frame[34:] for frame in lan.frames()] == [b"%d" % n for n in range(3, WAITING_MAX + 3)]
+    assert [frame[42:] for frame in lan.frames()] == [b"%d" % n for n in range(3, WAITING_MAX + 3)]
     assert lan.dropped == ["no-neighbour"] * 3
 
 
@@ -256,7 +256,7 @@ def test_padding_does_not_reach_the_lan():
 def test_a_packet_longer_than_ethernet_takes_is_refused():
     lan = Lan()
     lan.hears(tv_says_where_it_is())
-    assert len(lan.sends(ipv4(PHONE, TV, bytes(1480)))) == 1514
+    assert len(lan.sends(ipv4(PHONE, TV, bytes(1472)))) == 1514
     assert lan.sends(ipv4(PHONE, TV, bytes(1500))) == "bad-packet"
 
 

@@ -155,6 +155,51 @@ def test_other_ipv6_is_not_taken_for_neighbour_discovery():
     assert ip.parse_neighbour(frame[:20] + b"\x11" + frame[21:]) is None
 
 
+def test_one_neighbour_alone_can_be_asked():
+    """Whether it is still there: RFC 1122 section 2.3.2.1, RFC 4861 section 7.3."""
+    request = ip.arp(ip.ARP_REQUEST, MAC, V4, bytes(6), OTHER_V4, OTHER_MAC)
+    assert request[:6] == OTHER_MAC and ip.parse_arp(request) == (ip.ARP_REQUEST, MAC, V4, OTHER_V4)
+    frame = ip.solicitation(MAC, V6, OTHER_V6, OTHER_MAC)
+    assert frame[:6] == OTHER_MAC and frame[38:54] == OTHER_V6
+    check_icmpv6_sum(frame)
+
+
+def test_messages_are_read_where_they_stand():
+    arp = b"..." + ip.arp(ip.ARP_REPLY, OTHER_MAC, OTHER_V4, MAC, V4)
+    assert ip.read_arp(arp, 17, len(arp)) == (ip.ARP_REPLY, OTHER_MAC, OTHER_V4, V4)
+    assert ip.read_arp(arp, 17, len(arp) - 1) is None
+    for frame, whose in ((ip.solicitation(MAC, V6, OTHER_V6), OTHER_V6), (ip.advertisement(MAC, V6, MAC, V6), V6)):
+        assert ip.read_neighbour(b"." + frame, 55, 87) == (whose, MAC)
+        assert ip.read_neighbour(b"." + frame, 55, 79) == (whose, None)
+
+
+def test_neighbour_discovery_that_hosts_ignore():
+    """RFC 4861 sections 7.1.1 and 7.1.2: a code, a group as target, an option that has no end."""
+    message = ip.solicitation(MAC, V6, OTHER_V6)[54:]
+
+    def parsed(data):
+        return ip.read_neighbour(data, 0, len(data))
+
+    nonce = b"\x0e\x01nonce!"  # RFC 3971; options that we don't know are passed over
+    assert parsed(message + nonce) == parsed(message[:24] + nonce + message[24:]) == (OTHER_V6, MAC)
+    for n in list(range(24)) + list(range(25, 32)):
+        assert parsed(message[:n]) is None
+    assert parsed(message[:1] + b"\x01" + message[2:]) is None
+    assert parsed(message[:8] + b"\xff" + message[9:]) is None
+    for length in (0, 2, 255):
+        assert parsed(message[:25] + bytes([length]) + message[26:]) is None
+    assert parsed(message + message[24:]) is None
+
+
+def test_addresses_made_from_others():
+    """RFC 2464 sections 4 and 7, RFC 4291 section 2.7.1."""
+    assert ip.link_local(unhexlify("3456789abcde")) == unhexlify("fe80000000000000365678fffe9abcde")
+    assert ip.is_link_local(ip.link_local(MAC)) and ip.is_link_local(b"\xfe\xbf" + bytes(14))
+    assert not ip.is_link_local(b"\xfe\xc0" + bytes(14)) and not ip.is_link_local(V6)
+    group = ip.solicited_node(unhexlify("4037000000000000" "01020800200e8c6c"))
+    assert group == unhexlify("ff0200000000000000000001ff0e8c6c")
+
+
 # --- Ethernet
 
 
@@ -170,3 +215,22 @@ def test_group_and_link_local_addresses():
     assert ethernet.is_link_local(b"\x01\x80\xc2\0\0\x0f")
     assert not ethernet.is_link_local(b"\x01\x80\xc2\0\0\x10")
     assert not ethernet.is_link_local(ethernet.BROADCAST)
+
+
+# --- too large
+
+
+def test_who_sent_too_large_a_packet_is_told_how_large_it_may_be():
+    v4 = b"\x45\0\x05\xdc\0\1\x40\0\x40\x11\0\0" + V4 + OTHER_V4 + bytes(1480)
+    told = ip.too_big(v4, 1420)
+    assert len(told) == 576 and told[12:20] == OTHER_V4 + V4
+    assert told[20:22] == b"\3\4" and told[26:28] == (1420).to_bytes(2, "big") and told[28:] == v4[:548]
+    assert ip.checksum(told[:20]) == ip.checksum(told[20:]) == 0
+    for at, value in ((6, 0), (7, 1), (9, 1), (16, 224)):  # may be cut, a later fragment, ICMP, to a group
+        assert ip.too_big(v4[:at] + bytes([value]) + v4[at + 1 :], 1420) is None
+    v6 = b"\x60\0\0\0\x05\xb4\x11\x40" + V6 + OTHER_V6 + bytes(1460)
+    told = ip.too_big(v6, 1420)
+    assert len(told) == 1280 and told[8:40] == OTHER_V6 + V6 and told[40:42] == b"\2\0"
+    assert told[44:48] == (1420).to_bytes(4, "big") and told[48:] == v6[:1232]
+    assert ip.checksum(told[8:40] + (len(told) - 40).to_bytes(4, "big") + b"\0\0\0\x3a" + told[40:]) == 0
+    assert ip.too_big(v6[:24] + b"\xff" + v6[25:], 1420) is None

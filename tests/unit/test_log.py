@@ -21,16 +21,17 @@ class Deaf:
         raise OSError(5)
 
 
-def logged(say, stream=None):
+def logged(say, stream=None, stdout=None):
     stream = stream or Stream()
     real = log.sys
-    log.sys = type("sys", (), {"stderr": stream})
+    log.sys = type("sys", (), {"stderr": stream, "stdout": stdout})
     try:
         say()
     finally:
         log.sys = real
         log.set_level("info")
         log.set_clock(None)
+        log.split(False)
     return getattr(stream, "text", None)
 
 
@@ -72,7 +73,7 @@ def test_a_log_that_nobody_reads_does_not_stop_the_daemon_and_the_gap_is_told():
     ready = [True]
 
     def story():
-        log.set_gate(lambda: ready[0])
+        log.set_gate(lambda fd: ready[0])
         log.info("read")
         ready[0] = False
         log.info("lost")
@@ -82,6 +83,32 @@ def test_a_log_that_nobody_reads_does_not_stop_the_daemon_and_the_gap_is_told():
         log.set_gate(None)
 
     assert logged(story) == "read\n2 lines were lost here: nobody read them\nread again\n"
+
+
+def test_what_is_no_trouble_goes_another_way_where_that_matters():
+    stdout = Stream()
+
+    def story():
+        log.split()
+        log.set_level("debug")
+        say_all()
+
+    assert logged(story, stdout=stdout) == "error: text\nwarning: text\n"
+    assert stdout.text == "text\ndebug: text\n"
+
+
+def test_each_way_has_its_own_gate():
+    stdout = Stream()
+
+    def story():
+        log.split()
+        log.set_gate(lambda fd: fd == 2)
+        say_all()
+        log.set_gate(None)
+        log.info("again")
+
+    assert logged(story, stdout=stdout) == "error: text\nwarning: text\n"
+    assert stdout.text == "1 lines were lost here: nobody read them\nagain\n"
 
 
 def test_a_long_line_is_cut():

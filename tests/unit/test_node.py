@@ -1,6 +1,6 @@
 """The machines put together: frames find the right router, a new configuration disturbs nobody, and it can be seen."""
 
-from pair import DATA, ELSEWHERE, INITIATION, SUITES, Net, Pair, ethernet, everything
+from pair import DATA, ELSEWHERE, INITIATION, OTHER, SUITES, Net, Pair, ethernet, everything
 
 from ipop.node import Node, PeerConfig
 from ipop.overlay.paths import PROBES_MAX
@@ -46,7 +46,7 @@ def test_a_broadcast_reaches_every_home_once():
 
 def test_so_does_multicast():
     net, a, b, c = three()
-    frame = ethernet(MDNS, a.mac, 0x0800, bytes(46))
+    frame = ethernet(MDNS, a.mac, OTHER, bytes(46))
     a.send_frame(frame)
     net.run()
     assert b.frames == c.frames == [frame]
@@ -91,9 +91,9 @@ def test_what_two_devices_of_one_home_say_stays_there():
     pair = Pair(both=True).connect()
     pair.log.clear()
     neighbour = b"\x02near."
-    pair.a.send_frame(ethernet(b"\xff" * 6, neighbour, 0x0800, bytes(46)))
+    pair.a.send_frame(ethernet(b"\xff" * 6, neighbour, OTHER, bytes(46)))
     pair.log.clear()
-    pair.a.send_frame(ethernet(neighbour, pair.a.mac, 0x0800, bytes(46)))
+    pair.a.send_frame(ethernet(neighbour, pair.a.mac, OTHER, bytes(46)))
     assert pair.log == []
     assert pair.a.dropped == {"stays-local": 1}
 
@@ -127,6 +127,31 @@ def test_a_stock_peer_gets_ip_only_and_no_broadcasts():
     assert pair.log == []
 
 
+def test_who_sends_a_stock_peer_too_much_at_once_is_told():
+    pair = Pair("blake2s", both=True).connect()
+    host = pair.a.frame(b"")[:6]
+    large = bytearray(pair.a.frame(bytes(1472)))
+    large[20] = 0x40  # must not be cut
+    pair.log.clear()
+    pair.a.frames.clear()
+    pair.a.send_frame(bytes(large))
+    assert pair.log == [] and pair.a.dropped == {"too-large": 1}
+    (told,) = pair.a.frames
+    assert (told[:6], told[6:12]) == (pair.a.mac, host) and told[34:36] == b"\3\4"
+    assert told[40] << 8 | told[41] == 1420
+    pair.a.say(bytes(1420 - 28))
+    pair.run()
+    assert pair.b.got == [bytes(1420 - 28)]
+
+
+def test_a_stock_peer_is_no_way_for_dhcp():
+    pair = Pair("blake2s", both=True).connect()
+    offer = bytearray(pair.a.frame(b"offer"))
+    offer[34:38] = b"\0\x43\0\x44"
+    pair.a.send_frame(bytes(offer))
+    assert pair.a.dropped == {"guard-dhcp": 1}
+
+
 def test_without_peers_nothing_happens():
     net = Net("ab")
     a, _ = net.sides
@@ -146,7 +171,7 @@ def test_a_batch_of_frames_is_sealed_where_it_lies():
     frames = [pair.a.frame(b"%d" % n) for n in range(3)]
     batch.put(frames[0])
     batch.put(b"no frame")
-    batch.put(ethernet(b"\xff" * 6, pair.a.mac, 0x0800, bytes(46)))
+    batch.put(ethernet(b"\xff" * 6, pair.a.mac, OTHER, bytes(46)))
     batch.put(frames[1])
     batch.put(frames[2])
     pair.a.node.handle_frames(batch, pair.now)

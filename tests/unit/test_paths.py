@@ -1,10 +1,31 @@
 """A way to a peer counts only when a nonce that went there came back from there."""
 
-from ipop.overlay.paths import PROBE_GAP, PROBE_LIFE, PROBES_MAX, UNPROMPTED_MAX, Paths
+from ipop.overlay.paths import (
+    PROBE_GAP,
+    PROBE_LIFE,
+    PROBES_MAX,
+    UNPROMPTED_MAX,
+    UNPROMPTED_MIN,
+    Paths,
+)
+from ipop.overlay.wayfinder import LADDER
 from ipop.ports import crypto
 
 HOME, HOTEL = ("203.0.113.7", 51820), ("198.51.100.9", 51820)
-CABIN, DEN = "the cabin", "the den"
+WAYS = [("192.0.2.1", 1 + n) for n in range(20)]
+
+
+class Peer:
+    def __init__(self, candidates=(), endpoint=None):
+        self.candidates, self.endpoint = list(candidates), endpoint
+
+
+CABIN, DEN = Peer(), Peer()
+
+
+def put(paths, peer, ways, now):
+    """Ask at all of these. Returns how many questions were put."""
+    return len([way for way in ways if paths.begin(peer, way, now) is not None])
 
 
 def test_a_nonce_that_comes_back_names_its_probe():
@@ -56,10 +77,31 @@ def test_a_person_who_asks_is_always_served():
 
 def test_a_peer_that_makes_up_addresses_does_not_keep_others_from_being_asked():
     paths = Paths(crypto)
-    asked = [paths.begin(CABIN, ("192.0.2.1", port), 0) for port in range(1000)]
-    assert len([nonce for nonce in asked if nonce is not None]) == UNPROMPTED_MAX
+    made_up = [("198.18.0.1", 1 + n) for n in range(1000)]
+    assert put(paths, CABIN, made_up, 0) == UNPROMPTED_MIN
+    assert put(paths, Peer(100 * WAYS), made_up, 0) == UNPROMPTED_MAX
     assert paths.begin(DEN, HOME, 0) is not None
     assert paths.begin(CABIN, HOME, PROBE_LIFE + 1) is not None
+
+
+def test_all_ways_are_asked_in_each_round_of_a_search():
+    paths = Paths(crypto)
+    peer = Peer(WAYS)
+    now, rounds = 0, []
+    for gap in (0,) + LADDER:
+        now += gap
+        rounds.append(put(paths, peer, WAYS, now))
+    assert rounds == len(rounds) * [len(WAYS)]
+
+
+def test_where_a_peer_is_sent_to_can_always_be_asked_and_takes_nobodys_place():
+    paths = Paths(crypto)
+    peer = Peer(endpoint=HOME)
+    for now in range(0, PROBE_LIFE, PROBE_GAP):
+        assert paths.begin(peer, HOME, now) is not None
+    assert put(paths, peer, [("198.18.0.1", 1 + n) for n in range(1000)], PROBE_LIFE) == UNPROMPTED_MIN
+    assert paths.begin(peer, HOME, PROBE_LIFE) is not None
+    assert paths.begin(peer, HOME, PROBE_LIFE) is None
 
 
 def test_there_is_an_end_to_what_is_under_way():

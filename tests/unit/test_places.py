@@ -30,12 +30,40 @@ class Members(Places):
         Places.__init__(self, crypto, GROUP, lambda key: key in self.inside)
 
 
+class CountsVerifications:
+    def __init__(self):
+        self.sha256, self.verified = crypto.sha256, 0
+
+    def verify(self, *rest):
+        self.verified += 1
+        return crypto.verify(*rest)
+
+
+def test_what_is_known_already_costs_no_signature_check():
+    counting = CountsVerifications()
+    places = Places(counting, GROUP, lambda key: True)
+    older, newer = place(6, HOME), place(7, HOME)
+    assert places.add(newer) is not None
+    for _ in range(100):
+        assert places.add(newer) is None and places.add(older) is None
+    assert counting.verified == 1
+    forged = newer[:40] + b"\x08" + newer[41:]
+    assert rejection(places.add, forged) == "bad-signature" and counting.verified == 2
+    assert places.get(DEN.public).data == newer
+
+
 def test_what_is_said_is_what_is_heard():
     for addresses in ((), (HOME,), (HOTEL, HOME)):
         for release in ("", "0.1.0", "x" * 32):
             data = place(7, *addresses, release=release)
             heard = parse(crypto, GROUP, data)
-            assert heard == (DEN.public, 7, release, list(addresses), False, [], data)
+            assert heard == (DEN.public, 7, release, list(addresses), [], False, [], data)
+
+
+def test_an_address_at_a_turn_server_is_told_apart_and_finds_room_behind_many_others():
+    addresses = [("192.0.2.%d" % number, 1) for number in range(ADDRESSES_MAX)]
+    heard = parse(crypto, GROUP, sign(crypto, GROUP, DEN.seed, 7, "0.1.0", addresses, at_turn=[HOTEL]))
+    assert (heard.addresses, heard.at_turn) == (addresses[:-1], [HOTEL])
 
 
 def test_of_too_many_addresses_the_best_are_told():
@@ -64,7 +92,7 @@ def test_an_address_that_can_not_be_anybodys_is_neither_told_nor_heard():
     data = place(7, *[(host, 1) for host in wrong], HOME)
     assert parse(crypto, GROUP, data).addresses == [HOME]
     data = written_by_another_program(b"127.0.0.1:1")
-    assert parse(crypto, GROUP, data) == (DEN.public, 7, "0.1.0", [HOME], False, [], data)
+    assert parse(crypto, GROUP, data) == (DEN.public, 7, "0.1.0", [HOME], [], False, [], data)
 
 
 def test_no_bit_of_it_can_be_changed():

@@ -262,6 +262,21 @@ def test_a_router_that_replaces_a_revoked_one_has_its_name_alone():
     assert place.roster.labels()[ANN.public] == "den~" + fingerprint(crypto, ANN.public)[:4]
 
 
+def test_who_comes_with_the_name_of_another_gets_one_that_is_free():
+    place = group()
+    place.says(HOME, ANN, name="den")
+    names = place.roster.free_name
+    assert names("hut", BOB.public) == "hut" and names("den", ANN.public) == "den"
+    assert names("den", BOB.public) == "den-2" and names("DEN!", BOB.public) == "DEN!-2"
+    place.says(HOME, CAB, name="den-2")
+    assert names("Den", BOB.public) == "Den-3"
+    long = "d" * 63
+    place.says(HOME, CAB, name=long)
+    assert names(long, BOB.public) == "d" * 57 + "-2"
+    place.says(HOME, ANN, role=REVOKED)
+    assert names("den", BOB.public) == "den"
+
+
 # --- what counts
 
 

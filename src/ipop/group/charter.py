@@ -6,14 +6,18 @@
 The signature (Ed25519, by the group's key) covers CONTEXT, the group's key and all that stands before it. Of two
 charters the one with the higher serial counts, then the one with the lower hash.
 
-Each member gets a slice of the subnet, and its router the first address in it: slice 5 of 10.77.0.0/16, cut in /24, is
-10.77.5.0, its router 10.77.5.1. All are on one link, so the netmask is the subnet's. IPv6 has one /64 (RFC 4193).
+Each member gets a slice of the subnet's lower half, and its router the first address in it: slice 5 of 10.77.0.0/16,
+cut in /24, is 10.77.5.0, its router 10.77.5.1. The upper half mirrors the lower one: 10.77.133.0 is member 5's as well,
+for the ordinary LAN of its home (home/plan.py). All are on one link, so the netmask is the subnet's. IPv6 has one /64
+(RFC 4193).
 """
 
 import struct
 from collections import namedtuple
 
-from ..errors import Rejected
+from ..errors import Rejected, UserError
+from ..wire import address, ip
+from ..words import quoted
 from .entry import LONGEST, SHORTEST, is_name
 
 VERSION = 1
@@ -22,6 +26,9 @@ BROKERS_MAX = 8
 URL_MAX = 255  # characters
 SCHEMES = ("mqtt://", "mqtts://")
 SUBNET_SHORTEST, SUBNET_LONGEST = 8, 24
+# Where a group may be (RFC 1918, 6598): members' routers take it for a LAN of theirs, so whoever makes a group could
+# have what is meant for the internet, such as 8.8.8.8, sent to himself.
+_PRIVATE = ((b"\x0a\0\0\0", 8), (b"\xac\x10\0\0", 12), (b"\xc0\xa8\0\0", 16), (b"\x64\x40\0\0", 10))
 _HEAD = ">BQ4sBB8s"
 _HEAD_SIZE = 23
 _SIGNATURE = 64
@@ -39,6 +46,21 @@ def draw(crypto, is_large=False):
     else:
         subnet = (bytes([10, 1 + chance[0] % 254, 0, 0]), 16)  # many homes use 10.0
     return subnet, 24, b"\xfd" + chance[1:6] + b"\0\0"
+
+
+def read_subnet(text):
+    """(subnet, slice length) of a text like "10.77.0.0/16". Raises UserError."""
+    packed, _, length = text.partition("/")
+    try:
+        subnet = address.pack(packed), int(length)
+    except ValueError:
+        subnet = b"", 0
+    if len(subnet[0]) == 4 and SUBNET_SHORTEST <= subnet[1] <= SUBNET_LONGEST:
+        slice_length = 24 if subnet[1] <= 20 else min(subnet[1] + 4, LONGEST)
+        if _is_divided(subnet, slice_length):
+            return subnet, slice_length
+    expected = "a group's subnet is private, like 10.77.0.0/16, its prefix from %d to %d: %s is none"
+    raise UserError(expected % (SUBNET_SHORTEST, SUBNET_LONGEST, quoted(text)))
 
 
 def sign(owner, name, subnet, slice_length, ula, brokers, serial):
@@ -69,15 +91,20 @@ def beats(crypto, a, b):
 
 
 def slices(charter):
-    """How many slices there are, the first one, which nobody gets, included."""
-    return 1 << (charter.slice_length - charter.subnet[1])
+    """How many slices there are for members, the first one, which nobody gets, included."""
+    return 1 << (charter.slice_length - charter.subnet[1] - 1)
 
 
 def network(charter, index, length):
-    """The first address (4 bytes) of a slice, or None where it isn't in the subnet or there is none (index 0)."""
-    if index == 0 or length <= charter.subnet[1] or index >> (length - charter.subnet[1]):
+    """The first address (4 bytes) of a slice, or None where it isn't in the lower half or there is none (index 0)."""
+    if index == 0 or length <= charter.subnet[1] or index >> (length - charter.subnet[1] - 1):
         return None
     return (_number(charter.subnet[0]) + (index << (32 - length))).to_bytes(4, "big")
+
+
+def mirror(charter, network):
+    """The first address (4 bytes) of the second slice of who has the one that begins at `network`."""
+    return (_number(network) | 1 << (31 - charter.subnet[1])).to_bytes(4, "big")
 
 
 def router(charter, index, length):
@@ -115,14 +142,15 @@ def _read(data):
 
 
 def _is_divided(subnet, slice_length):
-    """Whether the subnet has no bits behind its prefix, and some slices, whose indices fit in 16 bits."""
+    """Whether the subnet is a private one, has no bits behind its prefix, and some slices, whose indices fit in 16
+    bits."""
     address, length = subnet
     return (
         SUBNET_SHORTEST <= length <= SUBNET_LONGEST
         and SHORTEST <= slice_length <= LONGEST
-        and 0 < slice_length - length <= 16
+        and 1 < slice_length - length <= 16
         and _number(address) & ((1 << (32 - length)) - 1) == 0
-        and 0 < address[0] < 224
+        and any(length >= shortest and ip.contains(private, shortest, address) for private, shortest in _PRIVATE)
     )
 
 

@@ -112,14 +112,31 @@ class Group:
         others = [member for member in self.roster.members() if member.key != self.identity.public]
         return [(labels[member.key], member.wg_key) for member in others] if self.is_member else []
 
-    def candidates(self):
-        """[(WireGuard key, addresses, relays)] of those who have said where they are."""
-        known = [(self.roster.member(place.member), place) for place in self.places.all()]
-        return [(member.wg_key, place.addresses, place.relays) for member, place in known if member is not None]
+    def own(self):
+        """The Member that we are, or None as long as nobody's word for us is known."""
+        return self.roster.member(self.identity.public)
+
+    def slices(self):
+        """(ours, {WireGuard key: the other member's}): the slice of its devices and the one of its home's ordinary LAN,
+        each (network, prefix length); or None where there is none that counts."""
+        found = {member.wg_key: self._slices(member) for member in self.roster.members()}
+        own = found.pop(self.identity.wg_public, None)
+        return own, found
+
+    def _slices(self, member):
+        network, length = charter.network(self.charter, member.slice, member.slice_length), member.slice_length
+        return None if network is None else ((network, length), (charter.mirror(self.charter, network), length))
+
+    def candidates(self, since=0):
+        """[(WireGuard key, addresses, relays, addresses at TURN servers)] of those who have said where they are; only
+        those who have said it after a revision of `places`."""
+        known = [(self.roster.member(place.member), place) for place in self.places.changed(since)]
+        known = [(member, place) for member, place in known if member is not None]
+        return [(member.wg_key, place.addresses, place.relays, place.at_turn) for member, place in known]
 
     def relays(self):
         """The WireGuard keys of the others who forward for members."""
-        known = [self.roster.member(place.member) for place in self.places.all() if place.is_relay]
+        known = [self.roster.member(key) for key in self.places.relays]
         return [member.wg_key for member in known if member is not None and member.key != self.identity.public]
 
     def saved(self):
@@ -184,10 +201,11 @@ class Group:
         if self.roster.add(entry):
             self._untold.append(entry)
 
-    def set_place(self, addresses, now, is_relay=False, relays=()):
+    def set_place(self, addresses, now, is_relay=False, relays=(), at_turn=()):
         """Where this node can be reached: (ip, port), the best first; whether it forwards for others; through which
-        members it can be reached besides (their WireGuard keys, the best first)."""
-        ways = addresses, is_relay, relays
+        members it can be reached besides (their WireGuard keys, the best first), and at which addresses of TURN
+        servers."""
+        ways = addresses, is_relay, relays, at_turn
         if ways == self._ways and self._place is not None and not self._is_outdone():
             return
         self._ways = ways

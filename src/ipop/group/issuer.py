@@ -260,7 +260,9 @@ class Issuer:
         if slice is None:
             return "full"
         try:
-            entry = self._sign(request.member, request.name, slice)
+            # not the name of somebody who is in: both would be called otherwise then, and so would their devices
+            name = self._group.roster.free_name(request.name, request.member)
+            entry = self._sign(request.member, name, slice)
         except Rejected:  # all members that there can be
             return "full"
         self._forget_waiter(request.member)
@@ -269,7 +271,7 @@ class Issuer:
         self.revision += 1
         if issued.left == 0:
             self._end(issued, "used-up")
-        self._events.append(Admitted(request.member, request.name, entry))
+        self._events.append(Admitted(request.member, name, entry))
         return WELCOME
 
     def _end(self, issued, word):

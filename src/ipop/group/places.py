@@ -1,9 +1,10 @@
 """Where members say they are. Each signs its own statement, so that anybody may carry it: a broker, another member.
 
-    version 1 | member 32 | sequence 8 | release: length 1, text | addresses: number 1, each: length 1, "ip:port" |
+    version 1 | member 32 | sequence 8 | release: length 1, text | addresses: number 1, each: length 1, text |
     flags 1 (1: forwards for others) | relays: number 1, each 8 | signature 64
 
-Relays are members through which it can be reached, named by the first 8 bytes of their WireGuard keys, the best first.
+An address is "ip:port", or "^ip:port" where it is one at a TURN server, and so a last resort for the others. Relays are
+members through which it can be reached, named by the first 8 bytes of their WireGuard keys, the best first.
 The signature (Ed25519, by the member) covers CONTEXT, the group's key and all that stands before it. The statement with
 the highest sequence counts; sequences are timestamps that never go back (wg/timestamps.py). Addresses at which no other
 host can be are passed over.
@@ -25,14 +26,18 @@ _HEAD_SIZE = 41
 
 _FORWARDS = 1
 
-# `addresses` are (ip, port), the best first; `is_relay`: whether it forwards for others; `relays` are bytes; `data` is
-# the statement as it is carried
-Place = namedtuple("Place", ("member", "sequence", "release", "addresses", "is_relay", "relays", "data"))
+_AT_TURN = "^"
+
+# `addresses` are (ip, port), the best first, and those `at_turn` are the ones at TURN servers; `is_relay`: whether it
+# forwards for others; `relays` are bytes; `data` is the statement as it is carried
+Place = namedtuple("Place", ("member", "sequence", "release", "addresses", "at_turn", "is_relay", "relays", "data"))
 
 
-def sign(crypto, group, seed, sequence, release, addresses, is_relay=False, relays=()):
+def sign(crypto, group, seed, sequence, release, addresses, is_relay=False, relays=(), at_turn=()):
     """A statement (bytes) by the member whose Ed25519 seed this is."""
-    texts = [address.text(addr).encode() for addr in addresses if address.is_elsewhere(addr[0])][:ADDRESSES_MAX]
+    own = [address.text(addr) for addr in addresses if address.is_elsewhere(addr[0])]
+    last = [_AT_TURN + address.text(addr) for addr in at_turn if address.is_elsewhere(addr[0])]
+    texts = [text.encode() for text in own[: ADDRESSES_MAX - len(last)] + last]
     body = struct.pack(_HEAD, VERSION, crypto.sign_public(seed), sequence)
     body += _string(release.encode()) + bytes([len(texts)]) + b"".join([_string(text) for text in texts])
     relays = relays[:RELAYS_MAX]
@@ -57,21 +62,22 @@ def parse(crypto, group, data):
         for _ in range(n):
             text, at = _read_string(data, at)
             strings.append(text)
-        addresses = [address.parse(text) for text in strings]
+        addresses = [address.parse(text) for text in strings if text[:1] != _AT_TURN]
+        at_turn = [address.parse(text[1:]) for text in strings if text[:1] == _AT_TURN]
         flags, m = data[at], data[at + 1]
         at += 2
         relays = [data[at + i * RELAY : at + (i + 1) * RELAY] for i in range(m)]
         at += m * RELAY
         valid = version == VERSION and at == len(data) - 64 and n <= ADDRESSES_MAX and m <= RELAYS_MAX
-        valid = valid and all(address.is_ip(host) for host, _ in addresses)
+        valid = valid and all(address.is_ip(host) for host, _ in addresses + at_turn)
     except (ValueError, IndexError):
         valid = False
     if not valid:
         raise Rejected("bad-place")
     if not crypto.verify(member, CONTEXT + group + data[:-64], data[-64:]):
         raise Rejected("bad-signature")
-    addresses = [addr for addr in addresses if address.is_elsewhere(addr[0])]
-    return Place(member, sequence, release, addresses, bool(flags & _FORWARDS), relays, data)
+    addresses, at_turn = [[addr for addr in some if address.is_elsewhere(addr[0])] for some in (addresses, at_turn)]
+    return Place(member, sequence, release, addresses, at_turn, bool(flags & _FORWARDS), relays, data)
 
 
 def _read_string(data, at):
@@ -90,18 +96,31 @@ class Places:
         self._is_member = is_member
         self._places = {}
         self._digest = None
+        self.revision = 0  # grows with each change
+        self._changed = {}  # member -> the revision that its place made
+        self.relays = ()  # members who forward for others: another object when somebody else does
 
     def add(self, data):
         """The Place in a statement if it is news, else None. Raises Rejected: what `parse` does, or "stranger"."""
+        if self._is_old(data):  # whoever brought it: a signature is not looked at in vain
+            return None
         place = parse(self._crypto, self._group, data)
         if not self._is_member(place.member):
             raise Rejected("stranger")
-        known = self._places.get(place.member)
-        if known is not None and known.sequence >= place.sequence:
-            return None
         self._places[place.member] = place
-        self._digest = None
+        self._note_change()
+        self._changed[place.member] = self.revision
+        if place.is_relay != (place.member in self.relays):
+            self._note_relays()
         return place
+
+    def _is_old(self, data):
+        """Whether a statement claims to be one that is known, or an older one."""
+        if len(data) < _HEAD_SIZE:
+            return False
+        _, member, sequence = struct.unpack_from(_HEAD, data, 0)
+        known = self._places.get(member)
+        return known is not None and known.sequence >= sequence
 
     def get(self, member):
         """The Place of a member, or None."""
@@ -113,8 +132,14 @@ class Places:
     def forget_strangers(self):
         """The roster has changed: drop those who are no members any more."""
         for member in [member for member in self._places if not self._is_member(member)]:
-            del self._places[member]
-            self._digest = None
+            del self._places[member], self._changed[member]
+            self._note_change()
+        if not all(member in self._places for member in self.relays):
+            self._note_relays()
+
+    def changed(self, since):
+        """The Places that are other ones than at a revision; 0: all."""
+        return [place for place in self._places.values() if self._changed[place.member] > since]
 
     def in_bucket(self, bucket):
         """Those whose key begins with these four bits."""
@@ -127,3 +152,10 @@ class Places:
             parts = [member + struct.pack(">Q", sequence) for member, sequence in known]
             self._digest = self._crypto.sha256(b"".join(parts))[:8]
         return self._digest
+
+    def _note_change(self):
+        self.revision += 1
+        self._digest = None
+
+    def _note_relays(self):
+        self.relays = tuple([place.member for place in self._places.values() if place.is_relay])

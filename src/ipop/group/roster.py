@@ -26,9 +26,11 @@ ahead. So the highest serial of all makes a name stay only until its signer is d
 from collections import namedtuple
 
 from ..errors import Rejected
+from ..lan.names import label
 from .entry import (
     ADMIN,
     MEMBER,
+    NAME_MAX,
     NO_SLICE,
     REVOKED,
     Entry,
@@ -158,6 +160,20 @@ class Roster:
                     labels.update(alike)
         return labels
 
+    def free_name(self, wanted, member):
+        """A name for a member's key: the one that is wanted, or "den-2" where another is "den", or looks like it in the
+        names of devices."""
+        others = [key for key in self._records if key != member and not self._is_revoked(key)]
+        taken = {_look(parse(self._records[key].in_force).name) for key in others}
+        name, n = wanted, 1
+        while _look(name) in taken:
+            n += 1
+            name = wanted
+            while len(name.encode()) > NAME_MAX - 6:
+                name = name[:-1]
+            name = "%s-%d" % (name.strip(), n)
+        return name
+
     # --- what is held, and how it is compared
 
     def entries(self):
@@ -241,6 +257,10 @@ class Roster:
         record = self._records.get(member)
         held = [serial_of(data) for data in record.entries] if record else []
         return max([stamp] + [serial + 1 for serial in held + list(others) if serial < stamp + CENTURY])
+
+    def newest(self):
+        """When the last entry that is in force was signed, by its signer's clock (ms since 1970)."""
+        return max([0] + [parse(record.in_force).signed_at for record in self._records.values()])
 
     def free_slice(self, member, count, length, wall):
         """A slice for a member: (index, prefix length), or None when all `count` are taken.
@@ -403,3 +423,8 @@ class Roster:
                     digest = self._crypto.sha256(digest + data)
                 self._digests[bucket] = digest
         return self._digests
+
+
+def _look(name):
+    """What is the same for names that people take for one another."""
+    return label(name) or name.lower()

@@ -5,7 +5,8 @@ address of its own, made from its key, and the node answers ARP and neighbour so
 it may use (`allowed_ips`, WireGuard's cryptokey routing). So the LAN's devices see one more device.
 
 `handle_lan_frame` looks at the ARP and neighbour discovery of the LAN; `to_frame` turns a packet from a peer into a
-frame; what has to be asked or answered on the LAN comes out of `poll_frame`.
+frame; what has to be asked or answered on the LAN comes out of `poll_frame`. What is too large for a peer's tunnel is
+answered as a router does it (`refuse`), for the peer puts no pieces together.
 """
 
 from collections import deque
@@ -88,6 +89,15 @@ class Hosts:
             return 0
         mem[at - ethernet.HEADER : at] = ethernet.header(mac, host.mac, kind)
         return n
+
+    def refuse(self, host, frame, mtu):
+        """A frame (bytes) of the LAN is too large for `host`, to which `mtu` bytes can be sent: its sender is told.
+
+        Raises Rejected."""
+        told = ip.too_big(frame[ethernet.HEADER :], mtu)
+        if told is not None:
+            self._emit(ethernet.header(frame[6:12], host.mac, ethernet.ethertype(frame, 0)) + told)
+        raise Rejected("too-large")
 
     def _find(self, address, now):
         if ip.is_multicast(address):

@@ -12,10 +12,6 @@ AGEING_TIME = 300_000  # ms, the standard's default
 TABLE_MAX = 4096
 SHARE_MAX = 1024  # of the table for one port, so that none can push out the others
 
-FLOW_LIFE = 1_000  # ms
-
-_ADDRESSES = 12  # bytes: destination and source
-
 LAN = "lan"
 FLOOD = "flood"
 
@@ -26,34 +22,12 @@ class _Entry:
         self.seen = seen
 
 
-class Flow:
-    """The addresses of the last frame in one direction, and its port: most frames are like the one before them.
-
-    It holds as long as the table of the Switch stays as it is, and for FLOW_LIFE: who is heard must not age."""
-
-    def __init__(self, crypto):
-        self._header = bytearray(_ADDRESSES)
-        self._pointer = crypto.pointer(self._header)
-        self._differ = crypto.differ
-        self._port = None
-        self._revision = 0
-        self._until = 0
-
-    def find(self, pointer, revision, now):
-        """The port of a frame at an address in memory if it is like the last one, else None."""
-        if self._port is None or now >= self._until or revision != self._revision:
-            return None
-        return None if self._differ(pointer, self._pointer, _ADDRESSES) else self._port
-
-    def keep(self, addresses, port, revision, now):
-        self._header[:] = addresses
-        self._port, self._revision, self._until = port, revision, now + FLOW_LIFE
-
-
 class Switch:
-    """Ports are `LAN` and whatever objects the caller takes for peers."""
+    """Ports are `LAN` and whatever objects the caller takes for peers. `on_move(mac, old port, new port, now)` is told
+    of a device that is seen elsewhere than before."""
 
-    def __init__(self):
+    def __init__(self, on_move=None):
+        self._on_move = on_move
         self.revision = 0  # grows when a device is learned, has moved or is forgotten
         self._table = {}
         self._shares = {}
@@ -65,10 +39,19 @@ class Switch:
             if ethernet.is_link_local(destination):
                 raise Rejected("link-local")
             return FLOOD
-        entry = self._table.get(destination)
+        return self.find(destination, now)
+
+    def find(self, mac, now):
+        """The port at which a device is, or FLOOD where that isn't known."""
+        entry = self._table.get(mac)
         if entry is None or now - entry.seen >= AGEING_TIME:
             return FLOOD
         return entry.port
+
+    def port_of(self, mac):
+        """The port at which a device was seen last, or None."""
+        entry = self._table.get(mac)
+        return None if entry is None else entry.port
 
     def handle_peer_frame(self, destination, source, port, now):
         """A frame that came from a peer, for the LAN. Raises Rejected."""
@@ -88,6 +71,8 @@ class Switch:
         if entry is not None:
             self._shares[entry.port] -= 1
             del self._table[mac]
+            if self._on_move is not None:
+                self._on_move(mac, entry.port, port, now)
         share = self._shares.get(port, 0)
         if share >= SHARE_MAX or len(self._table) >= TABLE_MAX:
             return  # frames to it are flooded, as to any that isn't known

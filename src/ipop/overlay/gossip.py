@@ -4,7 +4,8 @@ All are statements that their authors signed, so it does not matter who brings t
 of 16 parts of the roster (by the first four bits of the member's key), of all places, and of the secret. It stands in
 the first message of each session; frames pass the session only when both sides have compared rosters:
 
-    HELLO / COMPARE   18 digests of 8 bytes (COMPARE has 1 byte before: 1 asks for an answer)
+    HELLO             18 digests of 8 bytes; or, to who knew the same when it was heard last, one of them all
+    COMPARE           1 byte (1 asks for an answer), then the 18 digests
     ENTRIES           part 2, parts 2, tag 4, then roster entries, each behind its length 2; news has part 0 of 0
     SEEN              bucket 1, then (first 8 bytes of a member's key, sequence 8) of each place known there
     PLACE             a member's signed statement of where it is (group/places.py)
@@ -13,6 +14,9 @@ the first message of each session; frames pass the session only when both sides 
 Each side answers digests that differ with its entries of those parts. Who has all parts of the other's answer, or the
 same digests, has compared; the tag is that of the digests which are answered. What gets lost is asked for again twice
 a second.
+
+An answer is larger than its question and goes to where the member is thought to be: so each has an allowance of them.
+Who asks more often than it needs to waits, and nobody else does.
 
 Who learns something new passes it on to all with whom it is connected. In a large group that is much for a little, and
 where a member is only that member can say: so of its places only so many are passed on, the newest at that time.
@@ -32,15 +36,20 @@ _ENTRIES_HEAD = 8
 FANOUT = 8  # peers to whom the place of a third is passed on; the comparisons bring it to whom that misses
 ASKED = 3  # peers who are asked for what is missing
 SEEN_MAX = 64  # places listed in one message
+ANSWER_RATE = 50  # bytes per ms that one peer is answered
+ANSWER_LEAST = 7_500  # bytes that an answer to COMPARE counts as at least: who misses something asks twice a second
+ANSWER_BURST = 5_000  # ms of that rate at once: what a newcomer to a group of hundreds is told
 PLACE_GAP, PLACE_BURST = 3_000, 4  # ms between two places of one member that are passed on; so many at once
+PLACE_WINDOW = PLACE_BURST * PLACE_GAP
 
 
 class Gossip:
-    """`book` is a group's (group/book.py): `roster`, `places` and `secret`, shared with whoever else changes them.
+    """`sha256` is a port's; `book` is a group's, with `roster`, `places` and `secret`, which others change as well.
 
     `count(reason)` is told of what is refused; `on_news()` is called after something in the book has changed."""
 
-    def __init__(self, book, deadlines, count, on_news):
+    def __init__(self, sha256, book, deadlines, count, on_news):
+        self._sha256 = sha256
         self._roster = book.roster
         self._places = book.places
         self._secret = book.secret
@@ -49,18 +58,29 @@ class Gossip:
         self._on_news = on_news
         self._links = []  # links with one of our own nodes
         self._waiting = {}  # link -> _Answer, until its session is open
+        self._heard = {}  # link -> the digest of its last comparison
+        self._allowances = {}  # link -> _Allowance
         self._place_relay = _PlaceRelay(deadlines, self._pass_on_place)
         self.wake_at = None
 
     def add_link(self, link):
         self._links.append(link)
+        self._allowances[link] = _Allowance()
 
     def remove_link(self, link):
         self._links.remove(link)
         self._waiting.pop(link, None)
+        self._heard.pop(link, None)
+        del self._allowances[link]
+
+    def greeting(self, link):
+        """What HELLO carries."""
+        comparison = self.comparison()
+        digest = self._digest(comparison)
+        return digest if self._heard.get(link) == digest else comparison
 
     def comparison(self):
-        """What HELLO carries: COMPARISON bytes."""
+        """What we know, in COMPARISON bytes."""
         digests = b"".join(self._roster.digests())
         return digests + self._places.digest() + self._secret.digest[:DIGEST]
 
@@ -70,12 +90,17 @@ class Gossip:
             self._waiting[link] = _Answer(_tag(self.comparison()))
             self._deadlines.wake(self, now + ASK_AGAIN)
 
-    def handle_hello(self, link, comparison, now):
-        self._compare(link, comparison, now)
+    def handle_hello(self, link, greeting, now):
+        if len(greeting) != DIGEST:
+            self._compare(link, greeting, now)
+        elif greeting == self._digest(self.comparison()):
+            self._let_pass(link, now)
+        else:
+            self.ask(link, now)
 
     def handle_compare(self, link, content, now):
-        self._compare(link, content[1:], now)
-        if content[:1] == b"\1":
+        may_answer = self._compare(link, content[1:], now)
+        if content[:1] == b"\1" and may_answer:
             self._tell(link, payload.COMPARE, b"\0" + self.comparison(), now)
 
     def handle_entries(self, link, content, now):
@@ -103,8 +128,11 @@ class Gossip:
         for at in range(1, len(content) - 15, 16):
             key, sequence = struct.unpack_from(">8sQ", content, at)
             seen[key] = sequence
+        allowance = self._allowances[link]
         for place in self._places.in_bucket(content[0]):
             if place.sequence > seen.get(place.member[:8], -1):
+                if not allowance.take(len(place.data), now):
+                    raise Rejected("answer-limit")
                 self._tell(link, payload.PLACE, place.data, now)
 
     def handle_place(self, link, content, now):
@@ -150,15 +178,20 @@ class Gossip:
             self._deadlines.wake(self, now + ASK_AGAIN)
 
     def _compare(self, link, comparison, now):
+        """Tell a peer what it lacks. Returns whether it may be answered now."""
         if len(comparison) < COMPARISON:
             raise Rejected("bad-payload")
+        self._heard[link] = self._digest(comparison[:COMPARISON])
         ours = self._roster.digests()
         differing = [b for b in range(BUCKETS) if comparison[b * DIGEST : (b + 1) * DIGEST] != ours[b]]
-        if differing:
-            entries = self._roster.entries_in(*differing)
-            self._tell_parts(link, entries, _tag(comparison), now)
-        else:
+        entries = self._roster.entries_in(*differing) if differing else []
+        if not differing:
             self._let_pass(link, now)
+        if not self._allowances[link].take(max(ANSWER_LEAST, sum([len(entry) for entry in entries])), now):
+            self._count("answer-limit")
+            return False
+        if differing:
+            self._tell_parts(link, entries, _tag(comparison), now)
         at = BUCKETS * DIGEST
         if comparison[at + DIGEST : COMPARISON] != self._secret.digest[:DIGEST]:
             self._tell_secret(link, now)
@@ -167,6 +200,10 @@ class Gossip:
                 places = self._places.in_bucket(bucket)[:SEEN_MAX]
                 seen = [struct.pack(">8sQ", place.member[:8], place.sequence) for place in places]
                 self._tell(link, payload.SEEN, bytes([bucket]) + b"".join(seen), now)
+        return True
+
+    def _digest(self, comparison):
+        return self._sha256(comparison)[:DIGEST]
 
     def _let_pass(self, link, now):
         """The rosters were compared: frames may pass the sessions that there are. The next one compares again."""
@@ -205,6 +242,21 @@ class Gossip:
         link.peer.tell(payload.control(kind, content), now, wants_answer=False)
 
 
+class _Allowance:
+    """How much one peer is answered: a bucket, told by when it will be full again."""
+
+    def __init__(self):
+        self._full_at = 0
+
+    def take(self, n, now):
+        """Whether an answer of `n` bytes may go. One that is larger than what is left may, so that none has to wait for
+        ever."""
+        if self._full_at - now >= ANSWER_BURST:
+            return False
+        self._full_at = max(self._full_at, now) + (n + ANSWER_RATE - 1) // ANSWER_RATE
+        return True
+
+
 class _PlaceRelay:
     """Calls `pass_on(member, source, now)` for what is new, but for one member once in PLACE_GAP on average.
 
@@ -219,18 +271,22 @@ class _PlaceRelay:
 
     def handle_news(self, member, source, now):
         self._held[member] = source
-        self.handle_timeout(now)
+        self._see_to(member, now)
+        if self.wake_at is None:
+            self._deadlines.wake(self, now + PLACE_GAP)
 
     def handle_timeout(self, now):
-        since = now - PLACE_BURST * PLACE_GAP
-        recent = [(member, [when for when in times if when > since]) for member, times in self._passed_on.items()]
-        self._passed_on = {member: times for member, times in recent if times}
-        for member in [each for each in self._held if len(self._passed_on.get(each, ())) < PLACE_BURST]:
-            self._passed_on.setdefault(member, []).append(now)
+        for member in list(self._held):
+            self._see_to(member, now)
+        self._passed_on = {member: times for member, times in self._passed_on.items() if times[-1] > now - PLACE_WINDOW}
+        if self._passed_on:
+            self._deadlines.wake(self, now + PLACE_GAP)
+
+    def _see_to(self, member, now):
+        times = [when for when in self._passed_on.get(member, ()) if when > now - PLACE_WINDOW]
+        if len(times) < PLACE_BURST:
+            self._passed_on[member] = times + [now]
             self._pass_on(member, self._held.pop(member), now)
-        if self._held:
-            first = min([self._passed_on[member][0] for member in self._held])
-            self._deadlines.wake(self, first + PLACE_BURST * PLACE_GAP)
 
 
 class _Answer:

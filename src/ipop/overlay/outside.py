@@ -7,7 +7,9 @@ us (portmap.py), all asked on the data socket, whose answers it takes out of wha
 from ..errors import Rejected
 from ..wire import pcp, stun
 from .portmap import PortMapper
-from .stun import StunClient
+from .stun import FOUND, IPV4, IPV6, StunClient
+
+KEEPALIVE_MAX = 55_000  # ms: three of them, and there are new keys before the old ones end (wg/session.py)
 
 
 class Outside:
@@ -17,6 +19,7 @@ class Outside:
         self._count = count
         self._stun = StunClient(crypto.random, port)
         self._mapper = PortMapper(crypto, secret, port)
+        self._hosts = []
         self._gateway = None
 
     def set_servers(self, servers, now):
@@ -26,9 +29,25 @@ class Outside:
     def set_network(self, hosts, gateway, now):
         """Our IP addresses (texts), and (the router before us, our address on its side), or None: at the start and
         whenever they have changed."""
-        self._gateway = gateway
+        self._hosts, self._gateway = hosts, gateway
         self._mapper.set_gateway(gateway and gateway[0], gateway and gateway[1], now)
         self._stun.gather(hosts, now)
+
+    def gather(self, now):
+        """All of that may have changed where we don't see it."""
+        self._mapper.refresh(now)
+        self._stun.gather(self._hosts, now)
+
+    def set_alone(self, is_alone, now):
+        """Whether no peer is there whose packets keep our mapping open."""
+        self._stun.set_alone(is_alone, now)
+
+    def handle_seen_elsewhere(self, old, new, now):
+        """A peer that saw us at one (ip, port) sees us at another. Where only the port is another, a NAT has forgotten
+        us earlier than we thought."""
+        if old[0] == new[0]:
+            self._stun.handle_lost_binding(IPV6 if ":" in new[0] else IPV4, now)
+        self._stun.gather(self._hosts, now)
 
     def handle_datagram(self, data, addr, now):
         """Whether a datagram was for us, and for no tunnel."""
@@ -66,6 +85,12 @@ class Outside:
         """[(ip, port)] of ours as seen from outside, the surest first."""
         found = [self._mapper.external] if self._mapper.external is not None else []
         return found + [family.mapped for family in self._stun.findings() if family.mapped is not None]
+
+    @property
+    def keepalive(self):
+        """For how long (ms) no packet need be sent to a peer, so that a NAT remembers it; None if that isn't known."""
+        found = [family.keepalive or KEEPALIVE_MAX for family in self._stun.findings() if family.state == FOUND]
+        return min(found + [KEEPALIVE_MAX]) if found else None
 
     def findings(self):
         """(what STUN found, a stun.Findings for each family that was asked about; what the router before us said, a

@@ -9,8 +9,10 @@ from collections import namedtuple
 
 PROBE_LIFE = 10_000  # ms in which an answer counts
 PROBES_MAX = 1024
-UNPROMPTED_MAX = 40  # probes under way to one peer that nobody asked for: it may be making addresses up
-PROBE_GAP = 500  # ms between two probes of one address that nobody asked for
+# Probes under way to one peer that nobody asked for, besides those to its endpoint: so many for each way to it that we
+# know of (the rounds of a search in PROBE_LIFE, and one more), but it may be making addresses up.
+UNPROMPTED_PER_WAY, UNPROMPTED_MIN, UNPROMPTED_MAX = 7, 40, 160
+PROBE_GAP = 250  # ms between two probes of one address that nobody asked for: the first of wayfinder.LADDER
 NONCE = 8  # bytes
 
 Probe = namedtuple("Probe", ("peer", "addr", "sent_at", "token"))
@@ -26,10 +28,13 @@ class Paths:
     def begin(self, peer, addr, now, token=None):
         """The nonce (8 bytes) to send to `addr`, or None when that was asked just now or too much is under way.
 
-        A `token` comes back with the answer; with one, the question is always put."""
+        `peer` is a wg/peer.py Peer, whose endpoint can be asked whatever else is under way. A `token` comes back with
+        the answer; with one, the question is always put."""
         if token is None:
             same = [p for p in self._probes.values() if p.peer is peer and now - p.sent_at <= PROBE_LIFE]
-            if len(same) >= UNPROMPTED_MAX or any(p.addr == addr and now - p.sent_at < PROBE_GAP for p in same):
+            if any(p.addr == addr and now - p.sent_at < PROBE_GAP for p in same):
+                return None
+            if addr != peer.endpoint and len([p for p in same if p.addr != peer.endpoint]) >= _most(peer):
                 return None
         if len(self._probes) >= PROBES_MAX:
             self.expire(now)
@@ -54,3 +59,7 @@ class Paths:
     def expire(self, now):
         for nonce in [n for n, probe in self._probes.items() if now - probe.sent_at > PROBE_LIFE]:
             del self._probes[nonce]
+
+
+def _most(peer):
+    return min(max(UNPROMPTED_PER_WAY * len(peer.candidates), UNPROMPTED_MIN), UNPROMPTED_MAX)

@@ -8,15 +8,15 @@ kind 1, to the relay: send this to that member. kind 2, from the relay: that mem
 8 bytes of its WireGuard key. So nobody relays for strangers, nobody can name a place to send to that isn't a member's,
 and the receiver knows who brought it. A relay sends to members that it reaches directly, and so no datagram goes round.
 
-For the rest of the node a way through a relay is an address like others (ways.py). It is proven like others too, before
-it carries data (paths.py).
+For the rest of the node a way through a relay is an address like others (wire/ways.py). It is proven like others too,
+before it carries data (paths.py).
 """
 
 import binascii
 
 from ..errors import Rejected
 from ..wire import payload
-from .ways import RELAY
+from ..wire.ways import RELAY
 
 PREFIX = 8  # bytes of a key
 RATE = 4_000_000  # bytes per second that are forwarded for one member; as many at once
@@ -80,7 +80,11 @@ class Relay:
 
     def can_reach(self, addr, now):
         """Whether the relay in an address is one to which there is a direct way now."""
-        return self._direct(route(addr)[0], now) is not None
+        return self.is_near(route(addr)[0], now)
+
+    def is_near(self, key, now):
+        """Whether there is a direct way now to the member with this key."""
+        return self._direct(key[:PREFIX], now) is not None
 
     def wrap(self, data, addr, now):
         """(datagram, address) to send, for a datagram to an address through a relay. Raises Rejected."""

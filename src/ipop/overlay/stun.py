@@ -22,7 +22,8 @@ packets with the second address, are silent towards it, and then ask the *first*
 If it arrives, that flow had lived. The silences grow step by step; the same is tried without any first, to see that it
 can be done at all. Where the mapping differs with the address, a flow lived if after the silence it still has the same
 mapped address. Until a longer life was seen, and where none of this can be done, keep-alives stay at 25 s, which nearly
-all NATs bear (Linux forgets a flow after 30 s at the earliest).
+all NATs bear (Linux forgets a flow after 30 s at the earliest). Where a life that was seen proved too long after all,
+they stay at that too, until we are behind another NAT, as far as that shows: in its address, or in ours.
 
 A change is noticed by asking one server from time to time. A forged or repeated answer changes nothing: see
 requests.py. A server that lies misleads us about what it says and can do no more; two servers that say different things
@@ -89,7 +90,7 @@ class StunClient:
     def gather(self, hosts, now):
         """The network is new: ask all again. `hosts` are the IP addresses (text) of the interfaces."""
         for family in self._families:
-            family.hosts = hosts
+            family.set_hosts(hosts)
             family.gather(now)
 
     def set_alone(self, is_alone, now):
@@ -155,6 +156,7 @@ class _Family:
         self._mapping = self._filtering = UNKNOWN
         self._life = None  # ms of silence that a flow has outlived
         self._is_measured = False
+        self._proved_short_at = None  # the IP address of the mapping that was forgotten too early
         self._keepalive = SAFE
         self._told = UNKNOWN, UNKNOWN, SAFE
         self._main = None  # the server that answered first, and is asked from time to time
@@ -176,6 +178,15 @@ class _Family:
             self._servers = [_Server(addr) for addr in addrs]
             self.gather(now)
 
+    def set_hosts(self, hosts):
+        before, self.hosts = self.hosts, hosts
+        if self._proved_short_at is not None and self._own(hosts) != self._own(before):
+            self._proved_short_at = None
+            self._is_measured = False
+
+    def _own(self, hosts):
+        return sorted([ip for ip in hosts if (":" in ip) == (self.name == IPV6)])
+
     def set_alone(self, is_alone, now):
         if is_alone != self._is_alone:
             self._is_alone = is_alone
@@ -185,6 +196,7 @@ class _Family:
     def forget_life(self):
         self._life = None
         self._is_measured = True  # and this is what came of it
+        self._proved_short_at = self._mapped and self._mapped[0]
         self._stop_measuring()
         self._learn()
 
@@ -278,6 +290,8 @@ class _Family:
         self._pause = RETRY_FIRST
         self._is_nat = mapped[0] not in self.hosts or mapped[1] != self._port
         if mapped != self._mapped:
+            if mapped[0] != self._proved_short_at:
+                self._proved_short_at = None
             self._forget()
             self._mapped = mapped
             # what let answers in before is gone with the old mapping
@@ -300,7 +314,7 @@ class _Family:
         self._mapped = None
         self._mapping = self._filtering = UNKNOWN
         self._life = None
-        self._is_measured = False
+        self._is_measured = self._proved_short_at is not None
         self._keepalive = SAFE
 
     def _compare(self):

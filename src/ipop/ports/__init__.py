@@ -18,7 +18,7 @@ else:
     from .cpython.poller import Poller
     from .cpython.resolver import Resolver
 
-from . import interfaces, system
+from . import bridges, interfaces, links, machine, shared, system, tap, taps, unix
 from .tap import Tap
 from .udp import Udp
 from .unix import Client, Listener
@@ -37,13 +37,20 @@ __all__ = (
     "Resolver",
     "Tap",
     "Udp",
+    "bridges",
     "clock",
     "crypto",
     "files",
     "interfaces",
     "kernel",
+    "links",
+    "machine",
     "memory",
     "programs",
+    "shared",
     "system",
+    "tap",
+    "taps",
     "terminal",
+    "unix",
 )

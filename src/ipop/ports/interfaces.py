@@ -14,7 +14,7 @@ _NLM_F_REQUEST_DUMP = 0x301
 _IFADDRMSG, _RTMSG = 8, 12  # bytes before the attributes
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY = 4, 5, 6
-_SCOPE_GLOBAL = 0
+_SCOPE_GLOBAL, _SCOPE_HOST = 0, 254
 _NOT_USABLE = 0x08 | 0x20 | 0x40  # duplicate, deprecated, tentative (linux/if_addr.h)
 _TABLE_MAIN, _UNICAST = 254, 1
 _RTMGRP = 0x1 | 0x10 | 0x40 | 0x100 | 0x400  # links, IPv4 addresses and routes, IPv6 addresses and routes
@@ -26,10 +26,26 @@ def addresses():
     """[(interface, IP address as text)] that others may reach, IPv6 first; nothing of the loopback or link-local.
 
     Raises OSError."""
+    return [entry[:2] for entry in networks()]
+
+
+def networks():
+    """[(interface, IP address as text, prefix length)] of the same addresses. Raises OSError."""
     found = []
     for message in _dump(_RTM_GETADDR, _RTM_NEWADDR):
         found += _address(message)
     return sorted(found, key=lambda entry: ":" not in entry[1])
+
+
+def all_addresses():
+    """The same and all others of this machine, packed, but for the loopback's. Raises OSError."""
+    found = []
+    for message in _dump(_RTM_GETADDR, _RTM_NEWADDR):
+        attributes = _attributes(message, _IFADDRMSG)
+        packed = attributes.get(_IFA_LOCAL, attributes.get(_IFA_ADDRESS))
+        if message[3] != _SCOPE_HOST and packed is not None:
+            found.append(packed)
+    return sorted(set(found))
 
 
 def gateway():
@@ -96,14 +112,14 @@ def _dump(request, kind):
 
 
 def _address(message):
-    """[(interface, address)] of one ifaddrmsg, or []."""
-    family, _, flags, scope, index = struct.unpack_from("BBBBI", message, 0)
+    """[(interface, address, prefix length)] of one ifaddrmsg, or []."""
+    family, length, flags, scope, index = struct.unpack_from("BBBBI", message, 0)
     if scope != _SCOPE_GLOBAL or flags & _NOT_USABLE:
         return []
     attributes = _attributes(message, _IFADDRMSG)
     packed = attributes.get(_IFA_LOCAL, attributes.get(_IFA_ADDRESS))
     try:
-        return [(kernel.interface_name(index), socket.inet_ntop(family, packed))]
+        return [(kernel.interface_name(index), socket.inet_ntop(family, packed), length)]
     except (OSError, TypeError, ValueError):  # the interface has gone meanwhile
         return []
 

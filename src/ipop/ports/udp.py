@@ -1,4 +1,7 @@
-"""The data sockets: one UDP port, IPv4 and IPv6. Addresses are (text, port)."""
+"""The data sockets: one UDP port, IPv4 and IPv6. Addresses are (text, port).
+
+No datagram is ever fragmented: one that is too large for the interface is refused with the word "too-large", and one
+that is too large further on is lost. What passes is found out by overlay/pathmtu.py."""
 
 import socket
 
@@ -35,9 +38,17 @@ class Udp:
         """Those to wait for: each has fileno() and receive(batch), which takes the datagrams that are there."""
         return [s for s in (self._v4, self._v6) if s is not None]
 
-    def send_batch(self, batch, count):
-        """Send the datagrams of a batch to their addresses; `count(word)` is told why one was lost."""
-        kernel.send_packets(self._v4, self._v6, batch, lambda number: count(_word(number)))
+    def send_batch(self, batch, count, too_large=None):
+        """Send the datagrams of a batch to their addresses; `count(word)` is told why one was lost.
+
+        `too_large(size, addr)` is told as well of each that the interface doesn't carry."""
+
+        def failed(number, i):
+            count(_word(number))
+            if number == codes.EMSGSIZE and too_large is not None:
+                too_large(batch.length[i], batch.addr[i])
+
+        kernel.send_packets(self._v4, self._v6, batch, failed)
 
     def send(self, datagram, addr):
         """Send one datagram. Returns None, or a word for why it was lost."""

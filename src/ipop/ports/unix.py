@@ -1,4 +1,5 @@
-"""The control socket: a Unix stream socket that only its owner can use. The daemon listens, the command connects."""
+"""Unix stream sockets: the daemon listens at one that only its owner can use, and the command connects to it; both
+connect to ubusd's."""
 
 import os
 import select
@@ -6,7 +7,7 @@ import socket
 
 from ..errors import UserError
 from ..words import why
-from . import files, kernel
+from . import kernel, shared
 
 codes = kernel.codes
 
@@ -35,7 +36,7 @@ class Listener:
     def _bind(self, path):
         folder = path.rpartition("/")[0]
         if folder:
-            files.make_private_folder(folder)
+            shared.make_folder(folder)
         mask = kernel.umask(0o177)
         try:
             try:
@@ -76,11 +77,11 @@ class Listener:
 
 
 class Connection:
-    """One client."""
+    """One side of a stream, which never waits for the other."""
 
-    def __init__(self, client):
-        client.setblocking(False)
-        self._socket = client
+    def __init__(self, stream):
+        stream.setblocking(False)
+        self._socket = stream
 
     def fileno(self):
         return self._socket.fileno()
@@ -93,7 +94,7 @@ class Connection:
             return None if error.errno == codes.EAGAIN else b""
 
     def write(self, data):
-        """How many bytes were taken; 0 when the client doesn't read, -1 when it is gone."""
+        """How many bytes were taken; 0 when the other side doesn't read, -1 when it is gone."""
         try:
             return self._socket.send(data)
         except OSError as error:
@@ -101,6 +102,18 @@ class Connection:
 
     def close(self):
         self._socket.close()
+
+
+def call(path):
+    """A Connection to the server at `path`; nothing is waited for. Raises OSError."""
+    caller = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    caller.setblocking(False)
+    try:
+        caller.connect(kernel.unix_address(path))
+    except OSError:
+        caller.close()
+        raise
+    return Connection(caller)
 
 
 class Client:

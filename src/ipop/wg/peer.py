@@ -8,12 +8,15 @@ Towards our own nodes (the SHA-256 suite) three things are quicker than WireGuar
   side repeats its response;
 - a second of silence after something that wants an answer is told (`SILENT`), so that the paths are probed, and half
   a second more of it starts a handshake: a peer that was restarted is back before a person notices;
-- a responder rekeys too, 30 s later than an initiator would, in case the initiator only ever listens.
+- a responder rekeys too, 30 s later than an initiator would, in case the initiator only ever listens;
+- when a flow of frames that came regularly ends, the node is told (`PAUSED`) and asks whether the peer is still there:
+  who only listens has no other way to notice that a NAT before it has forgotten it.
 """
 
 from collections import deque
 
 from ..errors import Rejected
+from ..wire.ways import is_detour
 from . import messages
 from .cookie import CookieJar
 from .noise import Initiator
@@ -32,6 +35,7 @@ QUICK_RETRIES = (500, 1_000, 2_000)
 REPEATS = 6  # how often the same initiation is sent, so that an answer that takes seconds is still understood
 SILENCE = 1_000
 SILENCE_REKEY = 500
+FLOW_TIME, FLOW_FRAMES = 500, 2  # so many frames in so much time, twice, are a flow, and none in it are its end
 RESPONDER_GRACE = 30_000
 RESYNC_GAP = 5_000
 
@@ -41,8 +45,9 @@ STAGED_MAX = 32  # packets that wait for a session; the oldest goes first
 # what a peer tells the node, through the tunnel's events
 SESSION = "session"  # a session can be sent on
 SILENT = "silent"  # something wants an answer and a second has passed
+PAUSED = "paused"  # what came regularly comes no more
 LOST = "lost"  # no handshake in 90 s
-ELSEWHERE = "elsewhere"  # one of our own nodes was heard from an address that isn't its endpoint
+ENDPOINT = "endpoint"  # it is sent to another address now
 
 
 class _Attempt:
@@ -54,7 +59,7 @@ class _Attempt:
         self.message = message  # without its macs
         self.era = era  # the wall clock's, see wg/timestamps.py
         self.sent = 0  # how often
-        self.sent_to = []  # the addresses
+        self.sent_to = set()  # the addresses
 
 
 class Peer:
@@ -67,6 +72,7 @@ class Peer:
         self.psk = psk
         self.keepalive = 0
         self.endpoint = None
+        self.is_proven = False  # whether what is sent to the endpoint reaches the peer: data goes nowhere else
         self.candidates = []  # addresses where it may be as well, tried while there is no session
         self.is_ours = suite.header != 0
         self.context = None  # the node's own, to find its things again
@@ -81,6 +87,7 @@ class Peer:
         self.handshake_at = None
         self.bytes_in = 0
         self.bytes_out = 0
+        self.frames_in = 0  # counted by the node: only it knows what a frame is
 
         self._attempt = None
         self._calls = 0  # initiations sent since the last answer
@@ -95,6 +102,8 @@ class Peer:
         self._staged = deque((), STAGED_MAX)
         self._jar = CookieJar(suite, tunnel.crypto, public_key)
 
+        self._flow_mark = 0  # `frames_in` when it was last looked at,
+        self._flowing = 0  # and how often they were seen to come regularly since
         self._asked_since = None  # the first packet since we last heard that wants an answer
         self._owed_since = None  # the first packet with content since we last sent
         self._sent_at = None
@@ -105,7 +114,7 @@ class Peer:
 
     def session_to_send(self, now):
         """The session to seal frames with, or None; then `stage` them and they will go when they can."""
-        session = self._session(now) if self.endpoint is not None else None
+        session = self._session(now) if self.is_proven else None
         if session is None or session.is_open:
             return session
         older = self.previous  # frames go on under the old keys until the new session is open
@@ -193,11 +202,15 @@ class Peer:
             attempt = self._new_attempt(now)
         attempt.sent += 1
         data = self._jar.sign(attempt.message, now)
-        is_searching = self.is_ours and not self.is_connected(now)
-        for addr in [self.endpoint] + [c for c in self.candidates if is_searching and c != self.endpoint]:
-            if addr not in attempt.sent_to:
-                attempt.sent_to.append(addr)
-            self.tunnel.transmit(data, addr)
+        ways = [self.endpoint]
+        if self.is_ours and not self.is_connected(now):
+            ways += self.candidates
+            if self._calls > 0:
+                ways += self.tunnel.detours(self, self._calls - 1, now)
+        for i, addr in enumerate(ways):
+            if addr not in ways[:i]:
+                attempt.sent_to.add(addr)
+                self.tunnel.transmit(data, addr)
         self._called_at = now
         if self._calling_since is None:
             self._calling_since = now
@@ -236,6 +249,8 @@ class Peer:
         if self.next is None or self.next.is_confirmed:
             return False
         self.next.answers += 1
+        if addr != self.next.answered_to:
+            self.next.answered_to = None  # either may have heard it
         self.tunnel.transmit(self._jar.sign(self._answered[1], now), addr)
         return True
 
@@ -246,7 +261,7 @@ class Peer:
         if self._last_initiation_heard is not None and now - self._last_initiation_heard < INITIATION_GAP:
             raise Rejected("flood")
         tunnel = self.tunnel
-        if self.is_ours and addr != self.endpoint and addr not in self.candidates:
+        if self.is_ours and addr != self.endpoint and addr not in self.candidates and not is_detour(addr):
             tunnel.was_called = True
         self._last_timestamp = timestamp
         self._last_initiation_heard = now
@@ -293,13 +308,10 @@ class Peer:
         self.previous, self.current = self.current, session
         self.heard_at = now
         self._asked_since = None
-        if addr in attempt.sent_to:  # it went there and came back: the address is proven
-            self.move_to(addr)
+        self._answered_from(addr, attempt.sent_to, now)
         self._begin(now)
         if session.counter == 0:
             self.tell(b"", now, wants_answer=False)
-        if addr != self.endpoint:
-            self._heard_elsewhere(addr)
 
     def handle_cookie_reply(self, nonce, sealed, now):
         """A cookie for the message that we sent last: the next one will carry its mac2."""
@@ -320,21 +332,30 @@ class Peer:
         if n and self._owed_since is None:
             self._owed_since = now
             self._arm("keepalive", now + KEEPALIVE_TIMEOUT)
+            if self.is_ours and "flow" not in self._timers:
+                self._flow_mark = self.frames_in
+                self._arm("flow", now + FLOW_TIME)
         if session.initiator and session is self.current and now - session.created >= REKEY_ON_RECEIVE:
             self.initiate(now)
-        if addr != self.endpoint:
-            self._heard_elsewhere(addr)
+        if addr != self.endpoint and not self.is_ours:
+            # WireGuard roams to where the last authentic packet came from (whitepaper section 2.1)
+            self.move_to(addr)
 
-    def move_to(self, addr):
-        """Send to `addr` from now on."""
+    def move_to(self, addr, is_proven=False):
+        """Send to `addr` from now on; what is ours only control messages, until it is proven that they arrive there."""
+        is_proven = is_proven or not self.is_ours
         if addr != self.endpoint:
             self.tunnel.forget_endpoint(self)
-            self.endpoint = addr
+            self.endpoint, self.is_proven = addr, is_proven
+            self.tunnel.remember_endpoint(self)
+            self.tunnel.emit(ENDPOINT, self, addr)
+        elif is_proven and not self.is_proven:
+            self.is_proven = True
             self.tunnel.remember_endpoint(self)
 
     def reach(self, addr, now):
         """The address was proven: send there from now on, and what had to wait first."""
-        self.move_to(addr)
+        self.move_to(addr, is_proven=True)
         self._let_out(now)
 
     def open(self, now):
@@ -379,8 +400,8 @@ class Peer:
         session.is_confirmed = True
         if session.answers == 1:
             self.answer_time = now - session.created
-        if addr == session.answered_to:  # our response went there and was understood: the address is proven
-            self.move_to(addr)
+        # if our response went there alone and was understood, the address is proven
+        self._answered_from(addr, (session.answered_to,), now)
         if self.current is not None and self.current.created >= session.created:
             return  # both called at once; each sends on what it began, so that each renews it
         self._end_attempt()  # the other side's handshake was quicker than ours
@@ -388,17 +409,19 @@ class Peer:
         self.previous, self.current, self.next = self.current, session, None
         self._begin(now)
 
+    def _answered_from(self, addr, sent_to, now):
+        """What went to these addresses was answered from one. Whoever heard it at another could say it comes from here:
+        then the address is tried, unless we know a better one."""
+        if not self.is_ours or len(sent_to) == 1 and addr in sent_to:
+            self.move_to(addr, is_proven=True)
+        elif not self.is_proven and (self.endpoint is None or addr in sent_to or addr in self.candidates):
+            self.move_to(addr)
+
     def _found(self):
         """Somebody who was lost is heard again."""
         self.is_lost = False
         self._calling_since = None
         self.tunnel.emit(SESSION, self, None)
-
-    def _heard_elsewhere(self, addr):
-        if self.is_ours:
-            self.tunnel.emit(ELSEWHERE, self, addr)
-        else:  # WireGuard roams to where the last authentic packet came from (whitepaper section 2.1)
-            self.move_to(addr)
 
     def _begin(self, now):
         """There is a new current session: tell the node, let out what waited."""
@@ -414,7 +437,7 @@ class Peer:
             return
         if self.is_ours and not session.is_greeted:
             session.is_greeted = True
-            self.tell(self.tunnel.greeting(), now, wants_answer=False)
+            self.tell(self.tunnel.greeting(self), now, wants_answer=False)
         if self.session_to_send(now) is None:
             return
         staged, self._staged = self._staged, deque((), STAGED_MAX)
@@ -489,6 +512,16 @@ class Peer:
         """How long an answer may take: twice what it took lately, and not less than SILENCE_REKEY."""
         return max(SILENCE_REKEY, 2 * self.answer_time)
 
+    def _flow(self, now):
+        count, self._flow_mark = self.frames_in - self._flow_mark, self.frames_in
+        if count >= FLOW_FRAMES or count and self._flowing > 1:
+            self._flowing += 1
+            self._arm("flow", now + FLOW_TIME)
+        else:
+            if count == 0 and self._flowing > 1:
+                self.tunnel.emit(PAUSED, self, None)
+            self._flowing = 0
+
     def _keepalive(self, now):
         if self._owed_since is not None and self._session(now) is not None:
             self._wait_or(self._owed_since + KEEPALIVE_TIMEOUT, "keepalive", now, self._send_keepalive)
@@ -524,6 +557,7 @@ class Peer:
 _TIMERS = (
     ("retry", Peer._retry),
     ("silence", Peer._silence),
+    ("flow", Peer._flow),
     ("keepalive", Peer._keepalive),
     ("persistent", Peer._persistent),
     ("forget", Peer._forget),

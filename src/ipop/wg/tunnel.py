@@ -15,6 +15,7 @@ from collections import deque, namedtuple
 
 from ..errors import Rejected
 from ..wire import address
+from ..wire.ways import sender
 from . import messages
 from .cookie import CookieChecker
 from .noise import Responder
@@ -59,17 +60,19 @@ class _Budget:
 class Tunnel:
     """`crypto` is a port's; `timestamps` and `deadlines` are the node's; `count(reason)` is told what is thrown away.
 
-    `greeting()` makes the first message of each session with one of our own nodes. Where the tunnel `is_gated`, frames
-    pass such a session only after `Peer.open`. Tunnels that share a UDP port have different `slot`s (0-63), which stand
-    in the indices that they give out."""
+    `greeting(peer)` makes the first message of each session with one of our own nodes. Where the tunnel `is_gated`,
+    frames pass such a session only after `Peer.open`. `detours(peer, turn, now)` gives some ways to a peer that isn't
+    found at its own addresses, others with each turn. Tunnels that share a UDP port have different `slot`s (0-63), that
+    stand in the indices that they give out."""
 
-    def __init__(self, private_key, crypto, timestamps, deadlines, greeting, is_gated, count, slot, now):
+    def __init__(self, private_key, crypto, timestamps, deadlines, greeting, detours, is_gated, count, slot, now):
         self.private_key = private_key
         self.public_key = crypto.dh_base(private_key)
         self.crypto = crypto
         self.timestamps = timestamps
         self.deadlines = deadlines
         self.greeting = greeting
+        self.detours = detours
         self.is_gated = is_gated
         self._slot = slot << SLOT_SHIFT
         self.count = count
@@ -95,12 +98,14 @@ class Tunnel:
         return public_key != self.public_key and self.crypto.dh(self.private_key, public_key) is not None
 
     def add_peer(self, public_key, suite_name, psk, endpoint, keepalive, now):
-        """A new Peer. `psk` is 32 bytes or None, `keepalive` in ms (0: off). Our own nodes are called at once."""
+        """A new Peer. `psk` is 32 bytes or None, `keepalive` in ms (0: off). Our own nodes are called at once.
+
+        Who configures the endpoint vouches for it: nothing has to be proven."""
         suite = self.suites[suite_name]
         peer = Peer(self, suite, public_key, psk or bytes(32))
         self._peers[public_key] = peer
         if endpoint is not None:
-            peer.move_to(endpoint)
+            peer.move_to(endpoint, is_proven=True)
             if peer.is_ours:
                 peer.initiate(now)
         peer.set_keepalive(keepalive, now)
@@ -190,7 +195,13 @@ class Tunnel:
         del self._sessions[session.local_index]
 
     def remember_endpoint(self, peer):
-        self._by_endpoint[peer.endpoint] = peer
+        """A peer is sent to at its endpoint. Who has only claimed to be there pushes nobody out."""
+        if peer.is_proven or peer.endpoint not in self._by_endpoint:
+            self._by_endpoint[peer.endpoint] = peer
+
+    def peer_at(self, addr):
+        """The Peer that is reached at an address, or None."""
+        return self._by_endpoint.get(addr)
 
     def is_anothers(self, addr, peer):
         """Whether another peer than this one is reached at an address."""
@@ -260,7 +271,7 @@ class Tunnel:
 
     def _budget_of(self, addr, now):
         """The budget of an address that has shown a cookie; who has an IPv6 /64 has it once."""
-        network = address.network(addr[0])
+        network = address.network(sender(addr))
         if network not in self._per_address:
             if len(self._per_address) >= ADDRESSES_MAX:
                 used = {n: budget for n, budget in self._per_address.items() if not budget.is_full(now)}
@@ -270,11 +281,12 @@ class Tunnel:
 
     def _budget_of_stranger(self, addr, now):
         """What an address may still make us compute that shows no cookie. One that is forged is another each time."""
-        budget = self._per_stranger.get(addr[0])
+        source = sender(addr)
+        budget = self._per_stranger.get(source)
         if budget is None:
             if len(self._per_stranger) >= ADDRESSES_MAX:
                 self._per_stranger = {}
-            budget = self._per_stranger[addr[0]] = _Budget(PER_ADDRESS, now)
+            budget = self._per_stranger[source] = _Budget(PER_ADDRESS, now)
         return budget
 
     def _resync(self, word, addr, now):

@@ -47,6 +47,13 @@ class Batch:
         self.mem[at : at + n] = data[:n]
         self.add(n, addr)
 
+    def replace(self, i, data):
+        """Packet i is this one (bytes) now."""
+        at, n = self.home[i], len(data)
+        self.mem[at : at + n] = data
+        self.start[i] = at
+        self.length[i] = n
+
     def packet(self, i):
         """A copy of packet i."""
         at = self.start[i]

@@ -1,19 +1,33 @@
-"""Small files: all or nothing."""
+"""Small files: all or nothing. Only ordinary ones are read: whoever may write to a folder could put a pipe there, for
+which root would wait for ever."""
 
 import os
 import shutil
+import stat
+from errno import EINVAL, EISDIR
+
+KEY_MAX = 4096  # bytes of a key's file that are read: it has some fifty
 
 
-def read(path):
-    """The file's bytes. Raises OSError."""
-    with open(path, "rb") as file:
-        return file.read()
+def read(path, limit=-1):
+    """The file's bytes, no more than `limit` of them if that isn't negative. Raises OSError."""
+    with _open(path) as file:
+        return file.read(limit)
 
 
 def read_with_mode(path):
-    """The file's bytes and its permissions. Raises OSError."""
-    with open(path, "rb") as file:
-        return file.read(), os.fstat(file.fileno()).st_mode & 0o7777
+    """The bytes of a key's file, and its permissions. Raises OSError."""
+    with _open(path) as file:
+        return file.read(KEY_MAX), os.fstat(file.fileno()).st_mode & 0o7777
+
+
+def _open(path):
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+    mode = os.fstat(file.fileno()).st_mode
+    if not stat.S_ISREG(mode):
+        file.close()
+        raise OSError(EISDIR if stat.S_ISDIR(mode) else EINVAL, "not an ordinary file")
+    return file
 
 
 def write_atomic(path, data):

@@ -1,4 +1,4 @@
-"""What the Linux kernel is asked for, by the standard library; TAP devices by pytun.
+"""What the Linux kernel is asked for, by the standard library; TAP devices by pytun, where that is installed.
 
 Packets are read into and written from a Batch (wire/batch.py). What fails is told by the number of the error: most of
 it is no exception, but something that happens to packets.
@@ -8,19 +8,37 @@ import errno
 import fcntl
 import os
 import socket
+import struct
 
-import pytun
+try:
+    import pytun
+except ImportError:  # it has to be compiled: packages that fit every router do without
+    pytun = None
 
 codes = errno
 BUFFER = 4 << 20  # bytes that may wait in a data socket
 _SO_RCVBUFFORCE, _SO_SNDBUFFORCE = 33, 32
-_IP_MTU_DISCOVER, _IP_PMTUDISC_DONT = 10, 0  # linux/in.h
+# linux/in.h and in6.h
+_IP_MTU_DISCOVER, _IP_PMTUDISC_PROBE = 10, 3
+_IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_PROBE = 23, 3
+# linux/if_tun.h: _IOW('T', …, int), where the direction's bit is another on MIPS and PowerPC
+_IS_ODD = os.uname().machine.startswith(("mips", "ppc"))
+_IOW = 0x80040000 if _IS_ODD else 0x40040000
+_TUNSETIFF, _TUNSETPERSIST, _TUNSETOWNER = _IOW | 0x54CA, _IOW | 0x54CB, _IOW | 0x54CC
+_IFF_TAP, _IFF_NO_PI = 0x0002, 0x1000
 
 umask = os.umask
+user_id = os.geteuid
 
 
 def exists(path):
     return os.path.exists(path)
+
+
+def share(path, group, mode):
+    """Give a file to a group, by its number, with these permissions. Raises OSError."""
+    os.chown(path, -1, group)
+    os.chmod(path, mode)
 
 
 def link_target(path):
@@ -55,14 +73,46 @@ def netlink_address(groups):
 # --- TAP devices
 
 
+class _Device:
+    """What pytun.TunTapDevice is to us."""
+
+    def __init__(self, name):
+        self._file = open("/dev/net/tun", "r+b", buffering=0)
+        try:
+            fcntl.ioctl(self._file, _TUNSETIFF, struct.pack("16sH22s", name.encode(), _IFF_TAP | _IFF_NO_PI, b""))
+        except OSError:
+            self._file.close()
+            raise
+
+    def fileno(self):
+        return self._file.fileno()
+
+    def close(self):
+        self._file.close()
+
+
 def open_tap(name):
     """Something with fileno() and close(). Raises OSError."""
-    try:
-        device = pytun.TunTapDevice(name=name, flags=pytun.IFF_TAP | pytun.IFF_NO_PI)
-    except pytun.Error as error:
-        raise OSError(error.args[0] if error.args else 0, str(error))
+    if pytun is None:
+        device = _Device(name)
+    else:
+        try:
+            device = pytun.TunTapDevice(name=name, flags=pytun.IFF_TAP | pytun.IFF_NO_PI)
+        except pytun.Error as error:
+            raise OSError(error.args[0] if error.args else 0, str(error))
     os.set_blocking(device.fileno(), False)
     return device
+
+
+def keep_tap(fd, owner):
+    """The TAP device stays when it is closed, and this user (a number) may open it. Raises OSError."""
+    fcntl.ioctl(fd, _TUNSETOWNER, owner)
+    fcntl.ioctl(fd, _TUNSETPERSIST, 1)
+
+
+def drop_tap(fd):
+    """The TAP device goes when it is closed. Raises OSError."""
+    fcntl.ioctl(fd, _TUNSETPERSIST, 0)
 
 
 def read_packets(fd, batch):
@@ -150,13 +200,16 @@ class UdpSocket:
                 self._socket.setsockopt(socket.SOL_SOCKET, plain, BUFFER)
         if self._is_v6:
             self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            self._socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_PROBE)
         else:
-            # a frame of 1500 bytes makes a datagram that is larger: let IP fragment it wherever it has to be
-            self._socket.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DONT)
+            # nobody fragments what we send, and no ICMP message tells us what passes: overlay/pathmtu.py finds out
+            self._socket.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_PROBE)
 
 
 def send_packets(v4, v6, batch, failed):
-    """Send a batch by the UdpSocket of each address's family (`v6` may be None), as `write_packets` does."""
+    """Send a batch by the UdpSocket of each address's family (`v6` may be None).
+
+    `failed(number, i)` is told of each packet that could not be sent."""
     mem, start, length, addr = batch.mem, batch.start, batch.length, batch.addr
     for i in range(batch.count):
         n = length[i]
@@ -165,4 +218,4 @@ def send_packets(v4, v6, batch, failed):
             udp_socket = v6 if ":" in to[0] else v4
             number = udp_socket.send(mem[at : at + n], to) if udp_socket is not None else errno.ENETUNREACH
             if number:
-                failed(number)
+                failed(number, i)

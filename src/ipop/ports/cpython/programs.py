@@ -1,6 +1,7 @@
 """Other programs."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -14,6 +15,52 @@ except ImportError:
     sys.exit(3)
 print(stun.get_ip_info("0.0.0.0", 0, sys.argv[1], int(sys.argv[2]))[0])
 """
+
+
+class Program:
+    """A program, found in PATH, that runs beside this one; what it prints can be read from `fileno`.
+
+    It is deaf to what a terminal sends, and outlives us unless it is told to end. Raises OSError: ENOENT when it isn't
+    there."""
+
+    def __init__(self, argv):
+        self._popen = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        os.set_blocking(self.fileno(), False)
+        self.pid = self._popen.pid
+
+    def fileno(self):
+        return self._popen.stdout.fileno()
+
+    def read(self):
+        """What it has printed meanwhile (bytes), empty when it will print no more; None: nothing new."""
+        try:
+            return os.read(self.fileno(), 4096)
+        except BlockingIOError:
+            return None
+
+    def status(self):
+        """Its exit status, negative for the signal that ended it; None while it runs."""
+        return self._popen.poll()
+
+    def kill(self, name="SIGTERM"):
+        """Send it a signal, unless it has ended."""
+        if self.status() is None:
+            kill(self.pid, name)
+
+    def close(self):
+        """Take no more interest in what it prints."""
+        self._popen.stdout.close()
+
+
+def kill(pid, name):
+    """Send a signal, such as "SIGTERM", to a process. Raises OSError."""
+    os.kill(pid, getattr(signal, name))
 
 
 def file_in_memory(data):

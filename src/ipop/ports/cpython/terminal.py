@@ -28,6 +28,11 @@ def clock_text():
     return time.strftime("%H:%M:%S")
 
 
+def time_text(seconds):
+    """Of a moment since 1970."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
 def read_line():
     """What somebody types, or a pipe has; "" at its end."""
     return sys.stdin.readline()

@@ -7,17 +7,17 @@ import array
 
 from . import libc
 
-_REALTIME, _MONOTONIC = 0, 1
+_REALTIME, _BOOTTIME = 0, 7
 _now = array.array("l", [0, 0])  # struct timespec: s, ns
 
 
 def monotonic():
-    libc.clock_gettime(_MONOTONIC, _now)
+    libc.clock_gettime(_BOOTTIME, _now)
     return _now[0] * 1000 + _now[1] // 1_000_000
 
 
 def microseconds():
-    libc.clock_gettime(_MONOTONIC, _now)
+    libc.clock_gettime(_BOOTTIME, _now)
     return _now[0] * 1_000_000 + _now[1] // 1000
 
 

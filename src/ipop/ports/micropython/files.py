@@ -2,16 +2,37 @@
 
 import os
 
-from . import libc
+from . import codes, libc
+
+KEY_MAX = 4096
+_PIECE = 1024
 
 
-def read(path):
-    with open(path, "rb") as file:
-        return file.read()
+def read(path, limit=-1):
+    return _read(path, limit)[0]
 
 
 def read_with_mode(path):
-    return read(path), os.stat(path)[0] & 0o7777
+    return _read(path, KEY_MAX)
+
+
+def _read(path, limit):
+    """(bytes, permissions)"""
+    fd = libc.checked(libc.open_file(path, codes.O_NONBLOCK, 0))  # O_RDONLY
+    try:
+        mode = os.stat("/proc/self/fd/%d" % fd)[0]
+        if mode & 0o170000 != 0o100000:
+            raise OSError(codes.EISDIR if mode & 0o170000 == 0o040000 else codes.EINVAL)
+        piece, pieces, left = bytearray(_PIECE), [], limit
+        while left:  # to be asked for all at once it would need room for the most that there can be
+            n = libc.checked(libc.read(fd, piece, _PIECE if left < 0 else min(left, _PIECE)))
+            if not n:
+                break
+            pieces.append(bytes(piece[:n]))
+            left -= n if left > 0 else 0
+        return b"".join(pieces), mode & 0o7777
+    finally:
+        libc.close(fd)
 
 
 def write_atomic(path, data):

@@ -9,14 +9,16 @@ from ...wire import address
 from . import codes, libc
 
 BUFFER = 1 << 20  # bytes that may wait in a data socket: small routers have little memory
-_TUNSETIFF = 0x800454CA if codes.IS_MIPS else 0x400454CA
+_IOW = 0x80040000 if codes.IS_MIPS else 0x40040000
+_TUNSETIFF, _TUNSETPERSIST, _TUNSETOWNER = _IOW | 0x54CA, _IOW | 0x54CB, _IOW | 0x54CC
 _IFF_TAP, _IFF_NO_PI = 0x0002, 0x1000
-_IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DONT = 0, 10, 0
-_IPPROTO_IPV6, _IPV6_V6ONLY = 41, 26
+_IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_PROBE = 0, 10, 3
+_IPPROTO_IPV6, _IPV6_V6ONLY, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_PROBE = 41, 26, 23, 3
 _SOCKADDR = {socket.AF_INET: 16, socket.AF_INET6: 28}  # bytes
 _KNOWN_MAX = 1024  # addresses of which both forms are remembered
 
 umask = libc.umask
+user_id = libc.geteuid
 
 
 def exists(path):
@@ -25,6 +27,11 @@ def exists(path):
         return True
     except OSError:
         return False
+
+
+def share(path, group, mode):
+    libc.checked(libc.chown(path, 0xFFFFFFFF, group))
+    libc.checked(libc.chmod(path, mode))
 
 
 def link_target(path):
@@ -81,6 +88,15 @@ def open_tap(name):
         libc.close(fd)
         raise
     return _Device(fd)
+
+
+def keep_tap(fd, owner):
+    libc.checked(libc.ioctl(fd, _TUNSETOWNER, owner))
+    libc.checked(libc.ioctl(fd, _TUNSETPERSIST, 1))
+
+
+def drop_tap(fd):
+    libc.checked(libc.ioctl(fd, _TUNSETPERSIST, 0))
 
 
 def read_packets(fd, batch):
@@ -192,8 +208,9 @@ class UdpSocket:
                 self._socket.setsockopt(socket.SOL_SOCKET, plain, BUFFER)
         if family == socket.AF_INET6:
             self._socket.setsockopt(_IPPROTO_IPV6, _IPV6_V6ONLY, 1)
+            self._socket.setsockopt(_IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_PROBE)
         else:
-            self._socket.setsockopt(_IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DONT)
+            self._socket.setsockopt(_IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_PROBE)
 
 
 def send_packets(v4, v6, batch, failed):
@@ -205,7 +222,7 @@ def send_packets(v4, v6, batch, failed):
             udp_socket = v6 if ":" in to[0] else v4
             number = udp_socket.send_from(ptr + start[i], n, to) if udp_socket is not None else codes.ENETUNREACH
             if number:
-                failed(number)
+                failed(number, i)
 
 
 def sockaddr(host, port):

@@ -12,11 +12,12 @@ import os
 
 from . import libc, programs
 
-STEP = 32_768  # bytes of garbage after which it is collected
+IS_PLENTY = False
+STEP = 65_536  # bytes of garbage after which it is collected
 RESERVE = 256_000  # bytes for bursts of packets and what people ask
 MEMBER = 8_000  # bytes that one takes, measured with 64 bits and rounded up
 _KEPT = 400  # bytes of one on flash
-_BASE = 1_500_000
+_BASE = 2_000_000
 _HEAP = "heapsize="
 _DONTNEED = 4  # MADV_DONTNEED
 

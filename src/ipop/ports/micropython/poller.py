@@ -5,7 +5,7 @@ import sys
 
 from . import codes, libc
 
-_NUMBERS = {"SIGHUP": 1, "SIGINT": 2, "SIGTERM": 15}
+_NUMBERS = {"SIGHUP": 1, "SIGINT": 2, "SIGUSR1": codes.SIGUSR1, "SIGTERM": 15}
 _SIGSET = 128  # bytes
 _SIGNALFD_SIGINFO = 128  # bytes; the signal's number is the first word
 

@@ -31,6 +31,10 @@ def clock_text():
     return "%02d:%02d:%02d" % time.localtime()[3:6]
 
 
+def time_text(seconds):
+    return "%04d-%02d-%02d %02d:%02d:%02d" % time.localtime(seconds)[:6]
+
+
 def read_line():
     return sys.stdin.readline()
 

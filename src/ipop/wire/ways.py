@@ -7,11 +7,17 @@ Both are detours: where there is a direct way as well, that one is taken. No hos
 """
 
 RELAY, TURN = "@", "^"
+_KEY = 16  # letters of a member
 _MARKS = RELAY + TURN
 
 
 def is_detour(addr):
     return addr[0][0] in _MARKS
+
+
+def sender(addr):
+    """Who answers for what comes by a way (text): the host, or the relay, which can name any member it likes."""
+    return addr[0][: 1 + _KEY] if addr[0][0] == RELAY else addr[0]
 
 
 def is_by_turn(addr):

@@ -1,0 +1,184 @@
+'use strict';
+'require baseclass';
+
+// What the daemon tells, in words for somebody who has never heard of it: whether it works, and if not, what to do.
+
+const THROUGH = 'through ';
+const INDEPENDENT = 'endpoint-independent';
+
+function plural(n, one, many) {
+	return (n === 1 ? one : many).format(n);
+}
+
+function duration(seconds) {
+	if (seconds < 90)
+		return _('%d s').format(seconds);
+	if (seconds < 5400)
+		return _('%d min').format(Math.round(seconds / 60));
+	if (seconds < 129600)
+		return _('%d h').format(Math.round(seconds / 3600));
+	return _('%d days').format(Math.round(seconds / 86400));
+}
+
+function clock(seconds) {
+	const date = new Date(seconds * 1000);
+	const isToday = date.toDateString() === new Date().toDateString();
+	const language = document.documentElement.lang || undefined;
+
+	return isToday ? date.toLocaleTimeString(language) : date.toLocaleString(language);
+}
+
+// Below 1 KiB LuCI's format shows all digits that there are.
+function size(bytes) {
+	return '%1024.1mB'.format(Math.round(bytes || 0));
+}
+
+function isDetour(way) {
+	return typeof way === 'string' && way.startsWith(THROUGH);
+}
+
+function relay(way) {
+	return way.slice(THROUGH.length);
+}
+
+// How a member is reached, of what `peers` says; none: it is not among them.
+function way(peer) {
+	if (!peer)
+		return { level: 'off', text: _('not connected') };
+	if (peer.state === 'connected')
+		return isDetour(peer.endpoint) ?
+			{ level: 'relayed', text: _('relayed by %s').format(relay(peer.endpoint)) } :
+			{ level: 'direct', text: _('direct') };
+	if (peer.state === 'connecting')
+		return { level: 'connecting', text: _('connecting…') };
+	if (peer.last_heard_s === null || peer.last_heard_s === undefined)
+		return { level: 'off', text: _('off: not heard since this router started') };
+	return { level: 'off', text: _('off since %s').format(clock(Date.now() / 1000 - peer.last_heard_s)) };
+}
+
+// What to do about a member that is not connected.
+function advice(peer) {
+	if (peer.state === 'connecting' && !peer.has_detour)
+		return _('%s does not answer at %s. If it is on, the two networks can\'t be joined directly and nobody can forward: “Forward for others” on a member with a public address would help (Settings).').format(peer.name, peer.endpoint);
+	if (peer.state === 'connecting')
+		return _('%s does not answer at %s: is it switched on?').format(peer.name, peer.endpoint);
+	return _('%s has not said where it is: it may be switched off, or have no internet.').format(peer.name);
+}
+
+function quotedNames(groups) {
+	return groups.map(group => '“' + group.name + '”').join(', ');
+}
+
+// One group that this router is not fully in, or null.
+function trouble(group) {
+	if (group.state === 'joining')
+		return { level: 'warn', text: _('Joining “%s”: %s').format(group.name, group.text) };
+	if (group.state === 'damaged')
+		return { level: 'bad', text: _('“%s” does not work: %s').format(group.name, group.text) };
+	return null;
+}
+
+function noBroker(group) {
+	return group.brokers.length && !group.brokers.some(broker => broker.connected);
+}
+
+// {level: 'good', 'warn' or 'bad', text: one sentence, notes: [what to do]}
+function verdict(status, peers) {
+	const groups = status.groups.filter(group => group.state !== 'off');
+	const troubles = groups.map(trouble).filter(each => each);
+	const connected = peers.filter(peer => peer.state === 'connected').length;
+	const away = peers.filter(peer => peer.state !== 'connected');
+	const notes = status.problems.slice();
+
+	for (const group of groups)
+		if (group.state === 'member' && noBroker(group))
+			notes.push(_('The broker of “%s” can\'t be reached (%s), so routers that move or restart may not be found: is this router\'s internet working?').format(group.name, group.brokers[0].url));
+	if (!groups.length && !peers.length)
+		return {
+			level: 'none',
+			text: _('This router is in no group yet.'),
+			notes: notes.concat(_('Create a group, or join one with an invite that a friend sends you.'))
+		};
+	if (troubles.length && !peers.length)
+		return { level: troubles[0].level, text: troubles[0].text, notes: notes };
+	if (!peers.length)
+		return {
+			level: 'warn',
+			text: _('Ready, but nobody else is in %s yet.').format(quotedNames(groups)),
+			notes: notes.concat(_('Invite somebody: they paste one line on their router.'))
+		};
+	notes.push(...troubles.map(each => each.text), ...away.slice(0, 4).map(advice));
+	if (!connected)
+		return {
+			level: 'bad',
+			text: peers.length === 1 ?
+				_('Not working: %s is not connected.').format(peers[0].name) :
+				_('Not working: none of the other %d routers is connected.').format(peers.length),
+			notes
+		};
+	if (away.length)
+		return {
+			level: 'warn',
+			text: _('Working in part: %d of %d other routers are connected.').format(connected, peers.length),
+			notes
+		};
+	if (notes.length)
+		return { level: 'warn', text: _('Working, but there is a problem.'), notes };
+	return {
+		level: 'good',
+		text: peers.length === 1 ?
+			_('Working: connected with %s.').format(peers[0].name) :
+			_('Working: connected with all %d other routers.').format(peers.length),
+		notes
+	};
+}
+
+// {level, text, help} of what stands between this router and the internet.
+function nat(answer) {
+	const ipv4 = answer.families.find(family => family.family === 'ipv4');
+	const forward = _('To be reached by everybody, let the router before this one forward UDP port %d to it, or switch on UPnP, NAT-PMP or PCP there.').format(answer.port);
+
+	if (answer.public)
+		return { level: 'good', text: _('Everybody can reach this router directly: it has a public address.'), help: '' };
+	if (answer.mapped_port)
+		return { level: 'good', text: _('Everybody can reach this router directly: the router before it lets them through.'), help: '' };
+	if (!ipv4 && !answer.seen.length)
+		return { level: 'none', text: _('How this router looks from the internet is not known yet.'), help: _('The first connected member tells it, or a STUN server (Settings).') };
+	if (ipv4 && ipv4.state === 'blocked')
+		return { level: 'bad', text: _('This network seems to block what IPOP needs (UDP).'), help: _('Ask whoever runs this network to let UDP out, or add a TURN server (Settings).') };
+	if (!ipv4 || ipv4.mapping === 'unknown')
+		return { level: 'warn', text: _('Another router stands before this one: members are reached directly where that is possible.'), help: forward };
+	if (ipv4.mapping !== INDEPENDENT)
+		return { level: 'warn', text: _('A strict router stands before this one: some members are reached through a member that relays.'), help: forward };
+	if (ipv4.filtering === INDEPENDENT)
+		return { level: 'good', text: _('An easy-going router stands before this one: everybody can reach this router while it is on.'), help: '' };
+	return { level: 'good', text: _('An ordinary router stands before this one: nearly all members are reached directly.'), help: forward };
+}
+
+return baseclass.extend({
+	advice,
+	clock,
+	duration,
+	isDetour,
+	nat,
+	plural,
+	relay,
+	verdict,
+	way,
+
+	size,
+
+	rate(bytesPerSecond) {
+		return _('%s/s').format(size(bytesPerSecond));
+	},
+
+	rtt(ms) {
+		if (ms === null || ms === undefined)
+			return '–';
+		return _('%s ms').format(ms < 10 ? ms.toFixed(1) : ms.toFixed(0));
+	},
+
+	role(role) {
+		return { owner: _('owner'), admin: _('admin'), member: _('member'), revoked: _('removed') }[role] || role;
+	}
+});
