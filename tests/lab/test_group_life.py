@@ -140,7 +140,7 @@ def test_a_damaged_file_is_told_and_stays_as_it_is(lab, den):
     for name in ("identity", "group"):
         path = folder / name
         good = path.read_bytes()
-        damaged = good.replace(b"a", b"b", 1)
+        damaged = bytes([good[0], good[1] ^ 1]) + good[2:]
         den.daemon.stop()
         path.write_bytes(damaged)
         den.start_daemon()
