@@ -20,7 +20,7 @@ from ipop import state
 from ipop.errors import Rejected
 from ipop.group import charter, identity, invite
 from ipop.group.entry import ADMIN
-from ipop.group.group import Group
+from ipop.group.group import ANNOUNCED, Group
 from ipop.group.join import Joiner
 from ipop.group.roster import Roster
 from ipop.group.secret import GroupSecret
@@ -299,7 +299,10 @@ class Member(Router):
             event = self.node.poll_event()
         event = self.group.poll_event()
         while event is not None:
-            self.told.append(event)
+            if event.kind == ANNOUNCED:
+                self.node.handle_word_of(event.member, self._agenda.now)
+            else:
+                self.told.append(event)
             event = self.group.poll_event()
 
     def _on_event(self, event):

@@ -13,6 +13,7 @@ MICROPYTHON = "the stories of the lab show the same there; all the arithmetic of
 
 SECOND, MINUTE = 1_000, 60_000
 
+HEADERS = 28
 SMALL = 160  # bytes of a question and its answer, with some room; what carries a frame is larger
 OWN_SOCKET = 666
 SYMMETRIC = {"mapping": ADDRESS_AND_PORT_DEPENDENT, "preserve_ports": False}
@@ -193,3 +194,39 @@ def test_who_claims_an_address_before_another_comes_there_does_not_keep_it_from_
     print("heard again after %s ms" % times)
     assert max(times) < 3 * SECOND
     assert den.peer(cabin)["endpoint"] == ("198.18.9.9", PORT)
+
+
+def sent_to_a_victim(minutes, is_there, every=None):
+    """What the members of a group send, within so many minutes, to somebody whose ports one of them names as its own:
+    [(when, bytes)], for each member on average. Who lies `is_there` or not, and names others `every` so many ms."""
+    sim = GroupSimulation()
+    members = sim.found("den", "lodge", "cabin")
+    victim, mallory = sim.add_host("victim"), sim.add_member("mallory")
+    mallory.join(members[0].invite())
+    sim.simulate_time(20 * SECOND)
+    assert all(sim.is_connected(mallory, member) for member in members)
+    got = []
+    victim.watch(lambda data, source: got.append((sim.now - began, len(data) + HEADERS)))
+    mallory._say_where = lambda: None
+    began = sim.now
+    while sim.now < began + minutes * MINUTE:
+        if mallory.group is not None:
+            first = 1 + len(got) % 60_000
+            mallory.group.set_place([(victim.address, first + n) for n in range(16)], sim.now, False, [])
+            mallory._pump()
+            sim.simulate_time(SECOND)
+            if not is_there:
+                mallory.kill()
+        sim.simulate_time(every or 10 * MINUTE)
+    return [(when, size / len(members)) for when, size in got]
+
+
+def test_who_names_somebody_elses_address_has_little_sent_there():
+    """Sixteen ports, or others all the time; by one that can be reached, or that nobody hears of again."""
+    for is_there, every in ((True, None), (True, SECOND), (False, None)):
+        got = sent_to_a_victim(20, is_there, every)
+        early = sum([size for when, size in got if when < 2 * MINUTE])
+        late = sum([size for when, size in got if when >= 2 * MINUTE])
+        print("sent by each member: %d bytes in two minutes, then %.1f a second" % (early, late / (18 * 60)))
+        assert early < 20_000
+        assert late / (18 * 60) < 40
