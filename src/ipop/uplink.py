@@ -139,6 +139,7 @@ class Uplink:
             "port_mapping": port_mapping,
             "mapped_port": address.text(mapped),
             "turn": self._turn.text(),
+            "relayed": [address.text(addr) for addr in self.relayed],
             "families": [_shown(family) for family in families],
         }
 

@@ -10,9 +10,12 @@ from netns import wait_for
 WORDS = {
     nats.PUBLIC: "public address",
     nats.FULL_CONE: "An easy NAT",
+    nats.RESTRICTED_CONE: "A usual NAT",
     nats.PORT_RESTRICTED: "A usual NAT",
+    nats.DOUBLE_NAT: "A usual NAT",
     nats.SYMMETRIC: "A hard NAT",
     nats.UDP_BLOCKED: "UDP seems to be blocked",
+    nats.IPV6_ONLY: "IPv6 only",
 }
 
 pytestmark = pytest.mark.timeout(90)
@@ -23,13 +26,14 @@ def test_each_kind_of_nat_is_told_in_words(lab):
     homes = {}
     for number, kind in enumerate(WORDS):
         home = homes[kind] = lab.add_home(f"home{number}", nat=kind)
-        home.globals["stun"] = coturn.endpoint
+        home.globals["stun"] = [coturn.endpoint, f"[{coturn.host.address6}]:3478"]
         home.start_daemon()
     for kind, words in WORDS.items():
         wait_for(lambda kind=kind, words=words: words in homes[kind].daemon.ipop("nat").stdout, 30, f"{kind}: {words}")
     usual = json.loads(homes[nats.PORT_RESTRICTED].daemon.ipop("--json", "nat").stdout)
     assert usual["families"][0]["mapped"].startswith(homes[nats.PORT_RESTRICTED].gateway.address)
-    print(homes[nats.SYMMETRIC].daemon.ipop("nat").stdout)
+    for kind, home in homes.items():
+        print(kind, home.daemon.ipop("nat").stdout, sep="\n")
 
 
 @pytest.mark.parametrize("lab", ["cpython"], indirect=True)  # MicroPython has no such library
