@@ -1,5 +1,6 @@
 """Two homes, each behind a NAT, meet: at once through a member that can be reached, and then without it."""
 
+import statistics
 import time
 
 import nats
@@ -9,6 +10,8 @@ from groups import console_of, create, invite, join, new_home
 from netns import wait_for
 
 pytestmark = pytest.mark.timeout(120)
+
+SOON = 3  # s, less than which it mostly takes from a pasted invite to the first answer
 
 
 def sent_by(host, interface):
@@ -91,3 +94,22 @@ def test_two_homes_behind_nats_meet_directly(lab):
     den.daemon.stop()
     time.sleep(2)
     assert undisturbed.lost() == 0
+
+
+def test_from_an_invite_to_the_first_ping_both_behind_nats(lab):
+    """Somebody behind a NAT has invited those behind all kinds of others; one member can be reached."""
+    broker = Mosquitto(lab.add_host("broker"))
+    cabin, den = new_home(lab, "cabin", nat=True), new_home(lab, "den")
+    create(cabin, "friends", broker.url)
+    join(den, invite(cabin))
+    pc = console_of(cabin)
+    times = []
+    for kind in (nats.PORT_RESTRICTED, nats.FULL_CONE, nats.RESTRICTED_CONE, nats.SYMMETRIC, nats.DOUBLE_NAT):
+        lodge = new_home(lab, f"lodge{len(times)}", nat=kind)
+        line = invite(cabin)
+        began = time.monotonic()
+        join(lodge, line)
+        console_of(lodge).run(["ping", "-n", "-c", 1, "-i", 0.1, "-w", 10, pc.address])
+        times.append(time.monotonic() - began)
+    print(f"from join to the first ping, both behind NATs: {' '.join(f'{one:.2f}' for one in times)} s")
+    assert statistics.median(times) < SOON
