@@ -58,6 +58,26 @@ def test_the_nearest_relay_is_taken(lab):
     assert sorted(times)[5] < 60
 
 
+def test_the_quicker_of_two_direct_ways_is_taken(lab):
+    """There is IPv6 and IPv4; who joins finds one of them slow, and who joins later the other one."""
+    broker = Mosquitto(lab.add_host("broker"))
+    cabin = new_home(lab, "cabin", ipv6=True)
+    create(cabin, "friends", broker.url)
+    for name, ms, ms6 in (("lodge", 20, 60), ("hut", 60, 20)):
+        lab.delay(cabin, ms, ms6)
+        home = new_home(lab, name, nat=True, ipv6=True)
+        join(home, invite(cabin))
+        for one, other, address, address6 in ((home, "cabin", cabin.router.address, cabin.router.address6),
+                                              (cabin, name, home.gateway.address, home.router.address6)):
+            beginning = address if ms < ms6 else f"[{address6}]"
+            wait_for(lambda one=one, other=other, start=beginning: (ways(one).get(other) or "").startswith(start), 20,
+                     f"{one.name}: a way to {other} that begins with {beginning}")
+        console_of(home).run(["ping", "-n", "-c", 1, "-i", 0.2, "-w", 10, console_of(cabin).address])
+        times = console_of(home).ping(console_of(cabin).address, count=10).times_ms
+        print(f"{name} and cabin: {sorted(times)[5]:.1f} ms by the quicker way")
+        assert sorted(times)[5] < 80
+
+
 def test_nobody_forwards_and_status_says_what_would_help(lab):
     broker = Mosquitto(lab.add_host("broker"))
     den = lab.add_home("den")

@@ -192,6 +192,20 @@ class Member(Router):
         if connection is not None:
             connection.close()
 
+    def sleep(self):
+        """Nothing of it runs any more, as in a laptop that is closed; nor has it a broker."""
+        self._is_on = False
+        self.host.close(PORT)
+        self.leave_broker()
+
+    def wake(self, broker):
+        """It goes on, and finds that it is late."""
+        self._is_on = True
+        self.host.open(PORT, self._from_internet)
+        self.leave_broker(broker)
+        self._alarm = self._agenda.now
+        self._wake(self._lives, self._alarm)
+
     def stamp(self):
         return self.timestamps.stamp(self._agenda.now)
 

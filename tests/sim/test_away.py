@@ -70,6 +70,27 @@ def test_who_has_something_for_it_calls_it_at_once():
     assert calls.count(den.address) >= 3
 
 
+def test_a_machine_that_slept_goes_on_at_once_with_all_who_were_there():
+    """If that was for long, its NAT has forgotten it, and the others have given it up."""
+    for duration in (MINUTE, 4 * MINUTE, 12 * HOUR):
+        sim = GroupSimulation()
+        den, lodge = sim.found("den", "lodge")
+        cabin, hut = [sim.add_member(name, nat=sim.add_nat(name + "-nat")) for name in ("cabin", "hut")]
+        for member in (cabin, hut):
+            member.join(den.invite())
+        sim.simulate_time(30 * SECOND)
+        assert sim.is_whole(den, lodge, cabin, hut)
+        hut.sleep()
+        sim.simulate_time(duration)
+        hut.wake(sim.broker)
+        talks = [sim.talk(hut, other, every=100) for other in (den, lodge, cabin)]
+        woken = sim.now
+        sim.simulate_time(5 * SECOND)
+        times = [talk.resumed_after(woken) for talk in talks]
+        print("after %d min of sleep: %s ms" % (duration // MINUTE, times))
+        assert max(times) < 3 * SECOND
+
+
 def with_a_line_that_was_down(has_broker):
     """Nobody forwards. The line of the hut was down for an hour: it was on, and so were all the others."""
     sim = GroupSimulation()
