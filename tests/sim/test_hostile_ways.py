@@ -230,3 +230,40 @@ def test_who_names_somebody_elses_address_has_little_sent_there():
         print("sent by each member: %d bytes in two minutes, then %.1f a second" % (early, late / (18 * 60)))
         assert early < 20_000
         assert late / (18 * 60) < 40
+
+
+def test_a_relay_sends_to_members_whom_it_reaches_itself_and_each_datagram_once():
+    """Somebody unknown, who sent it, the relay itself, a member that was removed; and round and round through two."""
+    sim = GroupSimulation()
+    den, lodge, gone = sim.found("den", "lodge", "gone")
+    mallory, cabin = [sim.add_member(name, nat=sim.add_nat(name, **SYMMETRIC)) for name in ("mallory", "cabin")]
+    for member in (mallory, cabin):
+        member.join(den.invite())
+    sim.simulate_time(20 * SECOND)
+    den.do("revoke", "gone")
+    sim.simulate_time(20 * SECOND)
+    sent = []
+    sim.internet.watch(lambda data, source, destination: sent.append((source, destination, len(data))))
+
+    def say(relay, member, data):
+        """Let the relay hand this on; how many datagrams left it, besides what it has to do anyway."""
+        sent.clear()
+        peer = mallory.node._links[relay.public_key].peer
+        peer.tell(payload.relayed(payload.TO, member, data), sim.now, wants_answer=False)
+        mallory._pump()
+        sim.simulate_time(200)
+        return len([size for source, _, size in sent if source == relay.address and size > 1_000])
+
+    noise = bytes(1_000)
+    assert say(den, lodge.public_key[:PREFIX], noise) == 1
+    for member in (bytes(PREFIX), mallory.public_key[:PREFIX], den.public_key[:PREFIX], gone.public_key[:PREFIX]):
+        assert say(den, member, noise) == 0
+    assert den.dropped["relay-unreachable"] == 4
+    session = mallory.node._links[cabin.public_key].peer.current  # which is reached through a relay
+    loop = payload.relayed(payload.TO, mallory.public_key[:PREFIX], noise)
+    for _ in range(2):
+        loop = payload.relayed(payload.TO, lodge.public_key[:PREFIX], session.seal_bytes(loop))
+    before = cabin.dropped.get("bad-payload", 0)
+    assert say(den, cabin.public_key[:PREFIX], session.seal_bytes(loop)) == 1
+    assert cabin.dropped["bad-payload"] == before + 1
+    assert sim.is_whole(den, lodge, mallory, cabin)
