@@ -555,10 +555,11 @@ class Peer:
     def _send_keepalive(self, now):
         if self._session(now) is not None and self.endpoint is not None:
             self.tell(b"", now, wants_answer=False)
-        elif not (self.is_ours and self.is_lost):
-            self.initiate(now)
-        elif self._attempt is None and now - self._called_at >= self._call_size * LOST_GAP:
-            self._call(now)  # once, and by other detours each time
+        elif self._attempt is None:
+            if not (self.is_ours and self.is_lost):
+                self.initiate(now)
+            elif now - self._called_at >= self._call_size * LOST_GAP:
+                self._call(now)  # once, and by other detours each time
 
     def _forget(self, now):
         created = [s.created for s in (self.current, self.next, self.previous) if s is not None]
