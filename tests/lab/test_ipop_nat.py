@@ -1,10 +1,13 @@
 """`ipop nat` names what stands before a router, and what it would take to be reached."""
 
 import json
+import time
 
 import nats
 import pytest
 from coturn import Coturn
+from lab import PORT
+from miniupnpd import Miniupnpd
 from netns import wait_for
 
 WORDS = {
@@ -44,3 +47,14 @@ def test_the_classic_name_is_added_on_demand(lab):
     home.start_daemon()
     wait_for(lambda: "A usual NAT" in home.daemon.ipop("nat").stdout, 30, "findings")
     assert json.loads(home.daemon.ipop("--json", "nat", "--classic").stdout)["classic"] == "Restric Port NAT"
+
+
+def test_a_router_before_this_one_that_maps_ports_is_asked_again_when_it_has_restarted(lab):
+    home = lab.add_home("den", nat=nats.PORT_RESTRICTED)
+    router = Miniupnpd(home.nat)
+    home.start_daemon()
+    router.wait_mapped(PORT)
+    wait_for(lambda: "the one before it lets them through" in home.daemon.ipop("nat").stdout, 5, "the mapping")
+    time.sleep(5)  # its clock runs in seconds, and is believed to be a few of them wrong
+    router.restart()
+    router.wait_mapped(PORT)
