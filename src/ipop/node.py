@@ -374,7 +374,8 @@ class Node:
         at += messages.TRANSPORT_HEADER
         is_control = length > 1 and mem[at] == payload.CONTROL
         peer = session.peer
-        peer.received(session, 0 if is_control else length, n, addr, now)
+        is_between_nodes = is_control or length > 1 and mem[at] == payload.RELAYED
+        peer.received(session, 0 if is_between_nodes else length, n, addr, now)
         link = peer.context
         if addr != peer.endpoint:
             is_asking = is_control and mem[at + 1] in (payload.PING, payload.PONG)

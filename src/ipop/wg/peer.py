@@ -39,6 +39,8 @@ SILENCE = 1_000
 SILENCE_REKEY = 500
 FLOW_TIME, FLOW_FRAMES = 500, 2  # so many frames in so much time, twice, are a flow, and none in it are its end
 RESPONDER_GRACE = 30_000
+# where no NAT has to be kept open: three of them, and who began makes new keys, before the other side would as well
+DETOUR_KEEPALIVE = 49_000
 LOST_GAP = 25_000  # for each datagram of a call to who is lost: it costs no more than who is there
 HURRY = 4_000  # for so long it is called quickly when there is word of it,
 HURRIES, HURRY_TIME = 4, 120_000  # and so often in so much time, whatever is said
@@ -340,7 +342,7 @@ class Peer:
 
     def received(self, session, n, size, addr, now):
         """A transport message of `size` bytes from `addr` was opened with `session`; `n` bytes of its plaintext are not
-        for the node itself. What is needs no sign of life: who wants an answer to it gets one."""
+        between nodes. What is needs no sign of life: who wants an answer to it gets one."""
         self.bytes_in += size
         self.heard_at = now
         if addr == self.endpoint or not self.is_ours:  # what comes another way says nothing about this one
@@ -548,9 +550,13 @@ class Peer:
             self._wait_or(self._owed_since + KEEPALIVE_TIMEOUT, "keepalive", now, self._send_keepalive)
 
     def _persistent(self, now):
-        due = now if self._sent_at is None else self._sent_at + self.keepalive
-        self._wait_or(due, "persistent", now, self._send_keepalive)
-        self._arm("persistent", now + self.keepalive)
+        is_kept_open = self.endpoint is not None and is_detour(self.endpoint)
+        gap = max(self.keepalive, DETOUR_KEEPALIVE) if is_kept_open else self.keepalive
+        due = now if self._sent_at is None else self._sent_at + gap
+        if now >= due:
+            due = now + gap
+            self._send_keepalive(now)
+        self._arm("persistent", min(due, now + self.keepalive))
 
     def _send_keepalive(self, now):
         if self._session(now) is not None and self.endpoint is not None:
