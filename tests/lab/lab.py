@@ -6,7 +6,7 @@
         pc, tv = den.add_console("pc"), cabin.add_console("tv")
         lab.introduce(den, cabin)                   # each has the other in its configuration
         lab.start_daemons()
-        assert pc.ping(tv.address).received
+        assert pc.reaches(tv.address)
 
           pc            internet            tv
           |            /        \\           |

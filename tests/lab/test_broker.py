@@ -241,7 +241,7 @@ def test_a_black_hole(lab, member, trouble):
     server.nft("table inet hole { chain input { type filter hook input priority 0; tcp dport 1883 drop; }; }")
     waiting = member(den, f"mqtt://{server.address}")
     assert trouble(den, f"mqtt://{server.address}", seconds=15) == f"broker {server.address}:1883: no answer"
-    assert int(waiting.stop().splitlines()[-1].split()[2]) < 20
+    assert int(waiting.stop().splitlines()[-1].split()[2]) < 1_000  # ms, where a call takes ten times as long
 
 
 @pytest.mark.parametrize(("mode", "reason"), [

@@ -133,8 +133,8 @@ def test_a_replacement_router_has_the_place_of_the_old_one(lab, broker):
     wait_connected(spare, "den")
     wait_for(lambda: group_of(spare)["member"] == "chalet", 10, "the name that it has now")
     assert place_of(spare) == before
-    assert console_of(spare).ping(console_of(den).address).received
+    assert console_of(spare).reaches(console_of(den).address)
     annex = new_home(lab, "annex")
     join(annex, invite(den))
     wait_connected(annex, "chalet")
-    assert console_of(annex).ping(console_of(spare).address).received
+    assert console_of(annex).reaches(console_of(spare).address)

@@ -117,12 +117,12 @@ def test_where_there_is_only_ipv6_a_firewall_waits_for_the_first_word_from_insid
 def test_ipv6_can_be_had_with_each(lab, kind):
     if kind == UDP_BLOCKED:
         home = lab.add_home("office", nat=kind, ipv6=True)
-        assert home.router.ping(lab.add_host("server").address6).received
+        assert home.router.reaches(lab.add_host("server").address6)
         return
     home = lab.add_home("cabin", nat=kind, ipv6=True)
     filtering = INDEPENDENT if kind == PUBLIC else BY_PORT
     assert behaviour(home, lab.add_host("here"), lab.add_host("there"), ipv6=True) == (INDEPENDENT, filtering)
-    assert home.router.ping(lab.homes[0].gateway.address).received
+    assert home.router.reaches(lab.homes[0].gateway.address)
 
 
 @pytest.mark.parametrize("ipv6", [False, True])

@@ -99,7 +99,7 @@ def test_a_device_gets_its_address_at_home_and_its_name_everywhere(lab):
         lease = device.renew()
         assert lease["dns"] == router_of(device.home) and lease["router"] == ""
         assert device.address.rpartition(".")[0] == lease["dns"].rpartition(".")[0]
-    assert nas.ping(tv.address).received and tv.ping(nas.address).received
+    assert nas.reaches(tv.address) and tv.reaches(nas.address)
     wait_for(lambda: nas.address in looked_up(tv, "nas.den.friends.internal"), 10, "the nas's name at the cabin")
     wait_for(lambda: {"nas", "tv"} <= set(listed_at(cabin)), 10, "both devices in the list")
     listed = listed_at(cabin)
@@ -137,9 +137,9 @@ def test_tcp_goes_through_a_narrow_line_of_which_nobody_tells(lab, mtu):
     nas, tv = plug(den, "nas"), plug(cabin, "tv")
     narrow(cabin, mtu)
     nas.spawn(["iperf3", "-s", "-1", "--forceflush"]).wait_for_output("listening")
-    done = json.loads(tv.run(["iperf3", "-J", "-c", nas.address, "-t", 4, "-i", 0.5, "-b", "4M"]).stdout)
+    done = json.loads(tv.run(["iperf3", "-J", "-c", nas.address, "-t", 6, "-i", 2, "-b", "4M"]).stdout)
     moved = [each["sum"]["bytes"] for each in done["intervals"]]
-    assert len(moved) >= 8 and min(moved) > 0, moved
+    assert len(moved) >= 3 and min(moved) > 0, moved
     one, other = Udp(nas, 9000), Udp(tv, 9000)
     wait_for(lambda: other.gets(one, 1472) and one.gets(other, 1472), 10, "whole datagrams in both directions")
 
@@ -166,8 +166,8 @@ def test_ordinary_devices_of_two_homes_with_the_same_lan_meet(lab):
         first, second, slice, _ = router_of(home).split(".")
         device.seen_at = f"{first}.{second}.{int(slice) + 128}.20"  # the mirror of the home's slice
         wait_for(lambda device=device: phone.ping(device.seen_at, count=1).received, 10, f"{device.name}")
-    assert nas.ping(printer.seen_at).received and printer.ping(nas.seen_at).received
-    assert nas.ping(phone.address).received
+    assert nas.reaches(printer.seen_at) and printer.reaches(nas.seen_at)
+    assert nas.reaches(phone.address)
 
 
 def ordinary_device(home, number):
@@ -211,7 +211,7 @@ def addresses(host, interface):
 def test_a_cable_between_two_homes_costs_three_seconds_and_is_told_with_the_port(lab):
     den, cabin, lodge = town(lab, "den", "cabin", "lodge")
     nas, pc, tv, phone = plug(den, "nas"), plug(den, "pc"), plug(cabin, "tv"), plug(lodge, "phone")
-    assert nas.ping(tv.address).received and phone.ping(nas.address).received and phone.ping(tv.address).received
+    assert nas.reaches(tv.address) and phone.reaches(nas.address) and phone.reaches(tv.address)
     pings = [nas.start_ping(pc.address), nas.start_ping(tv.address), phone.start_ping(nas.address),
              phone.start_ping(tv.address)]
     link(den.router, "cable", cabin.router, "cable")
@@ -242,13 +242,13 @@ def test_a_device_that_is_carried_to_another_home_works_there_within_five_second
     den, cabin, lodge = town(lab, "den", "cabin", "lodge")
     nas, tv, phone = plug(den, "nas"), plug(cabin, "tv"), plug(lodge, "phone")
     ours = [wait_for(lambda device=device: ula(device), 15, "an IPv6 address") for device in (nas, tv, phone)]
-    assert all(phone.ping(each).received for each in ours[:2]) and nas.ping(ours[1]).received
+    assert all(phone.reaches(each) for each in ours[:2]) and nas.reaches(ours[1])
     tv.carry(den)
     assert wait_for(lambda: ula(tv), 15, "its IPv6 address in the den") == ours[1]
     wait_for(lambda: phone.ping(ours[1], count=1).received and nas.ping(ours[1], count=1).received, 5,
              "the tv, by IPv6, where it is now")
     assert tv.renew()["dns"] == router_of(den)
-    assert phone.ping(tv.address).received and nas.ping(tv.address).received
+    assert phone.reaches(tv.address) and nas.reaches(tv.address)
 
 
 def ula(device):
@@ -266,7 +266,7 @@ def test_who_lets_anything_out_of_his_home_harms_nobody(lab):
     capture.wait_for_output("listening")
     gather(lab, (den, cabin, lodge))
     nas, tv, mallory = plug(den, "nas"), plug(cabin, "tv"), plug(lodge, "mallory")
-    assert nas.ping(tv.address).received and mallory.ping(tv.address).received
+    assert nas.reaches(tv.address) and mallory.reaches(tv.address)
     playing = nas.start_ping(tv.address)
     wire, mac = Wire(mallory), packed(mallory.mac)
 
@@ -287,11 +287,11 @@ def test_who_lets_anything_out_of_his_home_harms_nobody(lab):
         wire.send(ip.arp(ip.ARP_REQUEST, packed(nas.mac), ours, nobody, gateway[:3] + b"\x4d"))
     wait_dropped(cabin, "claimed")
     wire.heard()
-    assert tv.ping(nas.address, count=10).received == 10
+    assert tv.start_ping(nas.address).lost(of=10) == 0
     stolen = [frame for frame in wire.heard() if frame[12:14] == b"\x08\x00" and frame[23] == 1]
     assert not stolen and playing.lost() == 0
     assert not told(capture, on="ipop0")
-    assert "fd66" not in tv.run(["ip", "-6", "addr"]).stdout and tv.renew()["dns"] == router_of(cabin)
+    assert "fd66::" not in tv.run(["ip", "-6", "addr"]).stdout and tv.renew()["dns"] == router_of(cabin)
     neighbours = json.loads(tv.run(["ip", "-json", "neighbour"]).stdout)
     assert {each["dst"] for each in neighbours if each.get("lladdr") == mallory.mac} <= {mallory.address}
 
@@ -307,7 +307,7 @@ def wait_dropped(home, *words):
 def test_a_router_that_restarts_twenty_times_is_no_matter_to_others(lab):
     den, cabin, lodge = town(lab, "den", "cabin", "lodge")
     nas, phone = plug(den, "nas"), plug(lodge, "phone")
-    assert nas.ping(phone.address).received
+    assert nas.reaches(phone.address)
     pings = nas.start_ping(phone.address), phone.start_ping(nas.address)
     for number in range(20):
         cabin.daemon.kill() if number % 2 else cabin.daemon.stop()
