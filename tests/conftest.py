@@ -20,7 +20,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 MICROPYTHON = ROOT / ".cache/micropython/micropython"
 BOTH_INTERPRETERS = (ROOT / "tests/unit", ROOT / "tests/sim")
-SECONDS = 100  # for one module; below the limit that pytest sets for one test
+SECONDS = 250  # for one module; below the limit that pytest sets for one test
 HEAP = "128M"
 MARK = "\x01"
 

@@ -3,12 +3,9 @@
 import time
 
 import nats
-import pytest
 from brokers import Mosquitto
 from groups import console_of, create, invite, join, new_home
 from netns import wait_for
-
-pytestmark = pytest.mark.timeout(120)
 
 
 def sent_by(host, interface):

@@ -21,7 +21,6 @@ LAST_WORDS = [("--last", "ipop/bye", str(i)) for i in range(50)]
 MEMORY_MAX = {"cpython": 60_000, "micropython": 10_000}  # kB
 
 pytestmark = [
-    pytest.mark.timeout(60),
     pytest.mark.parametrize("lab", ["cpython"], indirect=True),  # it has no homes
 ]
 
@@ -98,7 +97,6 @@ def test_the_broker_dies_and_comes_back_with_nothing(lab, member):
 
 
 @pytest.mark.long(seconds=50)
-@pytest.mark.timeout(150)
 def test_another_broker_takes_over_and_hands_back(lab, member):
     first, second, den, cabin = map(lab.add_host, ("first", "second", "den", "cabin"))
     best, other = Mosquitto(first), Mosquitto(second)

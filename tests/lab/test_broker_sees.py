@@ -23,8 +23,6 @@ from ipop.group import invite as invites
 from ipop.ports import crypto
 from ipop.signal import sealed
 
-pytestmark = pytest.mark.timeout(120)
-
 GROUP = "sunday-players"
 NAMES = {"den": "Lighthouse", "cabin": "Grandmother's", "lodge": "Weekend-hut", "shed": "Allotment",
          "annex": "Cellar-bar"}

@@ -7,8 +7,6 @@ import pytest
 from lab import ROOT, Lab
 from netns import BIN, PROGRAMS, wait_for
 
-pytestmark = pytest.mark.timeout(60)
-
 INTERPRETERS = {
     "cpython": [BIN / "python"],
     "micropython": ["env", f"MICROPYPATH={ROOT / 'src'}", "micropython"],

@@ -1,9 +1,6 @@
 """Somebody rearranges the router's network while the daemon runs."""
 
-import pytest
 from netns import wait_for
-
-pytestmark = pytest.mark.timeout(60)
 
 
 def test_a_device_and_a_bridge_that_are_deleted_are_taken_up_again(lab):

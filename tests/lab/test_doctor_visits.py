@@ -11,8 +11,6 @@ from netns import BIN, wait_for
 from routers import RouterWithNetwork, add_router
 from ubusd import STAND_IN, Ubusd
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture
 def broker(lab):

@@ -22,8 +22,6 @@ from ipop.wg.noise import Initiator
 from ipop.wg.peer import PROLOGUE
 from ipop.wg.suites import suites
 
-pytestmark = pytest.mark.timeout(110)
-
 SUITE = suites(crypto)["sha256"]
 OWN = ("stays-local", "querier", "too-large", "no-endpoint")
 TYPES = {1: "initiation", 2: "response", 3: "cookie", 4: "transport"}

@@ -7,8 +7,6 @@ from brokers import Mosquitto
 from groups import asked, console_of, create, group_of, invite, join, new_home, wait_connected
 from netns import wait_for
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture
 def broker(lab):

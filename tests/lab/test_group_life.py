@@ -9,8 +9,6 @@ from brokers import Mosquitto
 from groups import asked, console_of, invite, new_home, wait_connected
 from netns import wait_for
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture
 def broker(lab):

@@ -7,8 +7,6 @@ from brokers import Mosquitto
 from groups import console_of, create, group_of, invite, join, new_home
 from netns import wait_for
 
-pytestmark = pytest.mark.timeout(120)
-
 NO_ROOM = "no space left on device"
 
 

@@ -16,8 +16,6 @@ from lab import ROOT, Lab
 from netns import BIN, PROGRAMS, Host, wait_for
 from served import LEASE_SCRIPT, lease_script
 
-pytestmark = pytest.mark.timeout(100)
-
 INTERPRETERS = {
     "cpython": ["env", f"PYTHONPATH={ROOT / 'src'}", BIN / "python"],
     "micropython": ["env", f"MICROPYPATH={ROOT / 'src'}", "micropython"],

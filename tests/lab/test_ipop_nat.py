@@ -15,8 +15,6 @@ WORDS = {
     nats.UDP_BLOCKED: "UDP seems to be blocked",
 }
 
-pytestmark = pytest.mark.timeout(90)
-
 
 def test_each_kind_of_nat_is_told_in_words(lab):
     coturn = Coturn(lab)

@@ -8,11 +8,8 @@ import textwrap
 from pathlib import Path
 
 import netns
-import pytest
 from lab import PORT, Lab
 from netns import BIN, wait_for
-
-pytestmark = pytest.mark.timeout(60)
 
 
 def test_a_nat_lets_out_and_keeps_out(lab):

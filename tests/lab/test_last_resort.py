@@ -9,8 +9,6 @@ from coturn import Coturn
 from groups import console_of, create, invite, join
 from netns import wait_for
 
-pytestmark = pytest.mark.timeout(120)
-
 
 def add_home(lab, name, *turn, nat=nats.UDP_BLOCKED):
     """Its daemon runs, with these TURN servers."""

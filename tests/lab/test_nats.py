@@ -19,8 +19,6 @@ from nats import (
 from netns import BIN, wait_for
 from sockets import Udp, opened_in
 
-pytestmark = pytest.mark.timeout(60)
-
 INDEPENDENT = "endpoint-independent"
 BY_ADDRESS = "address-dependent"
 BY_PORT = "address and port-dependent"

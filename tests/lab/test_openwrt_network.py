@@ -11,7 +11,6 @@ from brokers import Mosquitto
 from netns import wait_for
 from openwrt_network import look_up, openwrt_town, plug
 
-pytestmark = pytest.mark.timeout(150)
 
 @pytest.fixture
 def broker(lab):

@@ -8,8 +8,6 @@ from miniupnpd import Miniupnpd
 from netns import BIN, PROGRAMS
 from sockets import Udp
 
-pytestmark = pytest.mark.timeout(60)
-
 INTERPRETERS = {
     "cpython": [BIN / "python"],
     "micropython": ["env", f"MICROPYPATH={ROOT / 'src'}", "micropython"],

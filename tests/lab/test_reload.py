@@ -2,10 +2,7 @@
 
 import time
 
-import pytest
 from netns import wait_for
-
-pytestmark = pytest.mark.timeout(60)
 
 
 def test_peers_come_and_go_while_others_play_on(lab):

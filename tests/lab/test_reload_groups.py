@@ -11,8 +11,6 @@ from groups import console_of, create, group_of, invite, join, new_home, wait_co
 from netns import wait_for
 from sockets import Wire
 
-pytestmark = pytest.mark.timeout(120)
-
 FAMILY, CLUB = "family", "club"
 PPPOE = b"\xff" * 6 + bytes([2, 0, 0, 0, 7, 7]) + b"\x88\x63" + b"\x11\x09" + bytes(46)  # who is there? (PADI)
 LATER = PPPOE[:12] + b"\x88\xb5" + bytes(50)  # of a kind for local experiments, which all let pass

@@ -13,8 +13,6 @@ from netns import BIN, wait_for
 from openwrt_network import plug
 from routers import RouterWithNetwork, add_router
 
-pytestmark = pytest.mark.timeout(120)
-
 LISTENER = """
 import socket
 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -14,8 +14,6 @@ from sockets import Udp, Wire
 
 from ipop.wire import address, ethernet, ip
 
-pytestmark = pytest.mark.timeout(120)
-
 MEDIA = "urn:schemas-upnp-org:device:MediaServer:1"
 STORM_TIME, STORM_RATE = 60, 200  # s, frames a second
 LISTENER_TIME = 300  # s after which a switch has forgotten who never says again that it listens
@@ -24,7 +22,7 @@ FEW = 30  # of the pings at ten a second: three seconds
 
 
 @pytest.mark.long(seconds=330)
-@pytest.mark.timeout(480)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("lab", ["mixed"], indirect=True)
 def test_what_belongs_into_a_home_stays_there_whatever_happens(lab):
     """From joining on, while a device asks for 12000 addresses, and while each router restarts."""

@@ -15,8 +15,6 @@ from groups import asked, console_of, create, group_of, invite, join, new_home, 
 from lab import Home, uci_section
 from netns import PROGRAMS, wait_for
 
-pytestmark = pytest.mark.timeout(120)
-
 FAMILY, CLUB = "family", "club"
 
 

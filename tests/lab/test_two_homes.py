@@ -6,8 +6,6 @@ import pytest
 from devices import fetch_file, find_game, find_service, publish_service, serve_file
 from netns import wait_for
 
-pytestmark = pytest.mark.timeout(90)
-
 
 @pytest.fixture
 def consoles(lab):

@@ -20,7 +20,6 @@ from ipop.ubus_client import UbusError
 PROGRAM = Path(__file__).parent / "programs/bus_caller.py"
 
 pytestmark = [
-    pytest.mark.timeout(90),
     pytest.mark.parametrize("lab", ["cpython", "micropython"], indirect=True),
 ]
 

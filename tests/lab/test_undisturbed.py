@@ -14,8 +14,6 @@ from groups import console_of, create, invite, join, wait_connected
 from nats import PORT_RESTRICTED, RESTRICTED_CONE, SYMMETRIC
 from netns import PROGRAMS, wait_for
 
-pytestmark = pytest.mark.timeout(120)
-
 EVERY = 0.1  # s between two pings
 PAUSE = 3  # s, less than which they may miss
 PATIENCE = 20  # s for the way to be what it should be

@@ -10,7 +10,6 @@ from catalogs import APP
 from chromium import go
 from playwright.sync_api import expect
 
-pytestmark = pytest.mark.timeout(120)
 BRIDGE = "the bridge br-ipop0, of ipop0 and lan3"
 STEPS = [{"change": "add", "config": "network", "section": "ipop0_dev", "about": BRIDGE},
          {"change": "add", "config": "wireless", "section": "ipop0_radio0", "about": "the Wi-Fi play"}]

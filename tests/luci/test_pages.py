@@ -11,7 +11,6 @@ from playwright.sync_api import expect
 
 from ipop.lan.guards import GUARDS
 
-pytestmark = pytest.mark.timeout(120)
 PAGES = ("overview", "group", "lan", "settings", "log")
 AUDIT = (Path(__file__).parent / "audit.js").read_text().partition("\n")[2]
 REQUEST = {"group": "friends", "name": "mill", "fingerprint": "AAAA", "release": "1", "waits_s": 9}
@@ -26,7 +25,7 @@ def test_pages_are_readable_and_everything_has_a_name(staged, open_page, colours
     page = open_page(router, viewport=WIDE if screen == "wide" else NARROW, color_scheme=colours)
     for path in PAGES:
         go(page, router, path)
-        page.wait_for_timeout(400)
+        page.wait_for_load_state("networkidle")
         assert page.evaluate(AUDIT) == [], path
     go(page, router, "group")
     page.get_by_role("button", name="Invite", exact=True).click()
@@ -40,7 +39,7 @@ def test_who_may_only_read_sees_all_and_no_buttons(staged, open_page):
     expect(page.locator("#ipop-verdict")).to_contain_text("Working")
     for path in PAGES:
         go(page, router, path)
-        page.wait_for_timeout(300)
+        page.wait_for_load_state("networkidle")
         enabled = page.locator("#view").locator(":is(button, input, select, textarea):enabled:not([type=hidden])")
         assert enabled.evaluate_all("nodes => nodes.map(node => node.outerHTML)") == [], path
         assert page.locator("#view .ipop").get_by_role("button").count() == 0, path
@@ -52,6 +51,7 @@ def test_who_may_only_read_sees_all_and_no_buttons(staged, open_page):
 def test_nothing_jumps_while_one_reads(staged, open_page):
     router = staged(9)
     page = open_page(router)
+    page.wait_for_load_state("networkidle")
     page.get_by_text("Details").focus()
     places = """() => [ ...document.querySelectorAll('#view h3, #view tr, #view .ipop-map') ]
         .map(node => [ node.textContent.slice(0, 12), Math.round(node.getBoundingClientRect().top + scrollY) ])"""
@@ -60,7 +60,7 @@ def test_nothing_jumps_while_one_reads(staged, open_page):
     changed = router.answers["peers"]()
     changed[0].update(bytes_in=changed[0]["bytes_in"] + 1_001, rtt_ms=123.4)
     row = page.get_by_role("row", name=re.compile("^cabin "))
-    expect(row).to_contain_text("123 ms", timeout=15_000)
+    expect(row).to_contain_text("123 ms")
     expect(row).to_contain_text(re.compile(r"↓ \d+ B/s ↑ 0 B/s"))
     page.wait_for_timeout(NEXT_LOOK)
     assert page.evaluate(places) == before
@@ -140,7 +140,8 @@ def test_an_invite_is_found_in_what_is_pasted(staged, open_page, pasted):
     join.get_by_label("Invite").fill(pasted)
     join.get_by_role("button", name="Join").click()
     expect(join.get_by_role("status")).to_have_text("the invite is over")
-    assert router.rpcd.asked[-1] == ("join", {"line": "ipop1-AQF_x-9", "name": ""})
+    joins = [arguments for method, arguments in router.rpcd.asked if method == "join"]
+    assert joins == [{"line": "ipop1-AQF_x-9", "name": ""}]
 
 
 def test_what_takes_long_shows_that_it_runs_and_how_it_ended(staged, open_page):
@@ -166,7 +167,7 @@ def test_a_daemon_that_is_slow_is_not_taken_for_dead(staged, open_page, monkeypa
     page = open_page(router)
     router.rpcd.delay = 1
     verdict = page.locator("#ipop-verdict")
-    expect(verdict).to_contain_text("IPOP did not answer in time.", timeout=20_000)
+    expect(verdict).to_contain_text("IPOP did not answer in time.")
     router.rpcd.delay = 0
     expect(verdict).to_contain_text("Working: connected with all 3")
 
@@ -178,7 +179,7 @@ def test_who_is_logged_out_reads_a_sentence(staged, open_page, path):
     page = open_page(router, path)
     router.rpcd.log_out_all()
     place = page.locator(".ipop-log" if path == "log" else ".ipop > .ipop-said")
-    expect(place).to_contain_text(re.compile("Your login|Access denied|session is expired"), timeout=15_000)
+    expect(place).to_contain_text(re.compile("Your login|Access denied|session is expired"))
     assert not re.search(r"\bat \S+ \(|[a-z]\.js", place.inner_text()), place.inner_text()
 
 

@@ -20,7 +20,7 @@ from ipop.group.roster import Roster
 from ipop.group.secret import GroupSecret
 from ipop.ports import crypto
 
-pytestmark = pytest.mark.timeout(500)
+pytestmark = pytest.mark.timeout(800)
 MICROPYTHON = "a minute of arithmetic here is many there"
 
 COUNT = int(os.environ.get("MEMBERS", 100))

@@ -4,6 +4,7 @@ there. Who lies about names harms nobody but its own."""
 import json
 from binascii import unhexlify
 
+from pair import Dice
 from test_mdns import AVAHI, message, name, record
 
 from ipop.errors import Rejected
@@ -428,7 +429,7 @@ def test_messages_may_come_late_and_in_any_order():
             cabin.lease(50, 100, "round-%d" % round)
             group.set_leases(cabin)
             group.run(GAP)
-        chance = crypto.random(64)
+        chance = Dice(seed).bytes(64)
         late, group.late = group.late, None
         for i in range(len(late)):
             late.append(late.pop(chance[i % 64] % len(late)))
@@ -617,12 +618,13 @@ def test_a_stranger_has_no_names():
 
 
 def test_any_bytes_are_understood_or_refused():
+    dice = Dice(1)
     group, den, cabin = den_and_cabin()
     link = den.links[cabin]
     good = all_of(*[entry(mac(n), (bytes([10, 77, 2, 30 + n]), ipv6(n)), "tv-%d" % n) for n in range(3)])
     for kind in (good, bytes([2]) + good[1:9] * 2 + b"\2" + good[11:]):
         for _ in range(300):
-            noise = crypto.random(8)
+            noise = dice.bytes(8)
             data = bytearray(kind)
             for i in range(0, 6, 2):
                 data[noise[i] % len(data)] = noise[i + 1]
