@@ -12,6 +12,7 @@ import linecache
 import re
 import signal
 import subprocess
+import zlib
 from functools import cached_property
 from pathlib import Path
 
@@ -28,6 +29,20 @@ MARK = "\x01"
 def pytest_configure(config):
     # So that a terminated run leaves the labs it built by the same door as an interrupted one.
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=143))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """Workers begin with what takes longest, so that none of them is left alone with it. The rest is mixed: what
+    computes runs beside what waits."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: (-seconds(item), zlib.crc32(item.nodeid.encode())))
+
+
+def seconds(item):
+    """How long it takes by itself, as far as it has been said; or all together that stay on one worker."""
+    marker = item.get_closest_marker("long")
+    return marker.kwargs["seconds"] if marker else 0
 
 
 def pytest_collect_file(file_path, parent):
