@@ -9,9 +9,11 @@ A module that can't run there says so, and why: `MICROPYTHON = "an hour of virtu
 
 import ast
 import linecache
+import os
 import re
 import signal
 import subprocess
+import sys
 import zlib
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +26,10 @@ BOTH_INTERPRETERS = (ROOT / "tests/unit", ROOT / "tests/sim")
 SECONDS = 250  # for one module; below the limit that pytest sets for one test
 HEAP = "128M"
 MARK = "\x01"
+
+# Programs are started hundreds of times here: they are compiled once, whatever is usual on this machine.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def pytest_configure(config):
