@@ -91,7 +91,7 @@ class MicroPythonTest(pytest.Item):
     def __init__(self, *, line, **rest):
         super().__init__(**rest)
         self.line = line
-        self.add_marker(pytest.mark.xdist_group(self.parent.name))
+        self.add_marker(pytest.mark.xdist_group(f"micropython-{self.path.stem}"))  # no ']': xdist finds it by that
 
     def runtest(self):
         passed, output = self.parent.reports[self.name]
