@@ -43,7 +43,7 @@ demo-clean:
 	@tests/setup demo
 	@$(BIN)/python tests/lab/demo.py --clean
 
-# Six at a time: two wait for what takes minutes, and the lab's others mostly wait too. A chosen few run one by one, so that -s and --pdb work.
+# Six at a time: three wait for what takes minutes, and the lab's others mostly wait too. A chosen few run one by one, so that -s and --pdb work.
 test: lint $(BUILT)
 	@INTERPRETER=$(INTERPRETER) $(BIN)/pytest $(if $(T),$(T),-q -n 6 --dist loadgroup)
 

@@ -11,7 +11,7 @@ from lab import MIXES, Lab
 
 HERE = Path(__file__).parent
 LAST_WORDS = 30  # lines of each program
-LANES = 2  # workers that are left to the long tests
+LANES = 3  # workers that are left to the long tests
 ASKED_FOR = os.environ.get("INTERPRETER") or "mixed"
 
 
