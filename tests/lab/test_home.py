@@ -218,6 +218,21 @@ def test_chosen_ordinary_devices_are_reached_at_their_second_address(home):
     assert reaches(stranger, "10.77.133.20")
 
 
+def test_the_router_is_no_device_of_its_home(home):
+    """A whole LAN is mapped, its address there included. Its pages and its home's names are nobody else's."""
+    home.add_lan()
+    stranger = home.plug_stranger()
+    home.router.spawn(["dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root",
+                       "--listen-address=192.168.1.1", "--bind-interfaces", "--address=/safe.lan/192.168.1.77"])
+    home.serve(map=["192.168.1.0/24"])
+    assert reaches(stranger, "10.77.133.20") and reaches(stranger, ROUTER)
+    ask = ["timeout", 2, "busybox", "nslookup", "safe.lan"]
+    assert "192.168.1.77" in home.router.run([*ask, "192.168.1.1"], check=False).stdout
+    for device in (stranger, home.pc):
+        assert "192.168.1.77" not in device.run([*ask, "10.77.133.1"], check=False).stdout
+    assert not reaches(stranger, "10.77.133.1")
+
+
 def test_after_the_end_nothing_is_left(home):
     home.router.ip("addr add 10.0.9.1/24 dev br-group")  # somebody's, not ours
     home.serve(internet=True, map=["192.168.1.20"])

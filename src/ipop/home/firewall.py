@@ -9,7 +9,9 @@ A way out is known by its destination and not by a WAN's name, so that nothing h
 Private destinations are no internet (RFC 1918, 3927, 6598): the router before this one has its LAN there.
 
 A 1:1 mapping is a prefix for a prefix, host by host, in both directions. Who is at home and starts to talk to the group
-has its address there too, so that two homes with the same LAN meet; for that this router has to be its gateway.
+has its address there too, so that two homes with the same LAN meet; for that this router has to be its gateway. The
+router itself is no such device, though its address at home lies in a whole LAN that is mapped: nothing gets to it by
+its image there, or others could ask its home's resolver and see its pages.
 
 An `accept` here ends this table only: what another table of the system drops stays dropped.
 """
@@ -26,6 +28,7 @@ table inet {table} {{
 		type filter hook input priority filter; policy accept;
 		iifname != "{bridge}" accept
 		ct state established,related accept
+		ct status dnat drop
 		ip saddr {slice} accept
 		meta l4proto {{ icmp, ipv6-icmp, igmp }} accept
 		meta l4proto {{ tcp, udp }} th dport 53 accept
