@@ -181,6 +181,15 @@ def test_devices_are_found_by_their_names(home):
     assert "NXDOMAIN" in look_up(home.pc, "nobody.friends.internal")
 
 
+def test_no_device_gets_a_name_that_means_something_else(home):
+    home.serve()
+    for name in ("localhost", "router", "isatap", "wpad"):
+        address = home.lease(name=name)["ip"]
+        for asked in (name, name + ".cabin.friends.internal"):
+            assert address not in look_up(home.pc, asked)
+    assert home.lease(name="nas")["ip"] in look_up(home.pc, "nas.cabin.friends.internal")
+
+
 def test_who_may_use_the_internet_does_and_nobody_elses_devices(home):
     nas, _ = home.add_lan()
     stranger = home.plug_stranger()

@@ -7,6 +7,7 @@ in a home stays in the group. Beside it others of its kind may run, also the sys
 Before it gives an address to a device for the first time it asks whether somebody has set it by hand, which takes 3 s.
 """
 
+from ..lan.names import RESERVED
 from .plan import LEASES_MAX, colons, dotted, full_domain, netmask
 
 CONFIG, HOSTS, LEASES, PID = "dnsmasq.conf", "hosts", "leases", "dnsmasq.pid"  # in the folder that it is given
@@ -36,8 +37,8 @@ bogus-priv
 {local}
 domain={domain}
 host-record={domain},{router},{router6}
-dhcp-name-match=set:wpad,wpad
-dhcp-ignore-names=tag:wpad
+{reserved}
+dhcp-ignore-names=tag:reserved
 
 # IPv4: this router's slice, with the netmask of the whole subnet. Who asks elsewhere is not answered.
 dhcp-leasefile={folder}/{LEASES}
@@ -66,6 +67,7 @@ def configuration(plan, folder):
         folder=folder,
         resolvers="resolv-file=" + _RESOLVERS if plan.internet else "no-resolv",
         local="\n".join(["local=/%s/" % zone for zone in zones]),
+        reserved="\n".join(["dhcp-name-match=set:reserved,%s" % name for name in RESERVED]),
         domain=domain,
         above=above,
         router=dotted(plan.router),

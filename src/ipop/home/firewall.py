@@ -28,8 +28,7 @@ table inet {table} {{
 		type filter hook input priority filter; policy accept;
 		iifname != "{bridge}" accept
 		ct state established,related accept
-		ct status dnat drop
-		ip saddr {slice} accept
+{images}		ip saddr {slice} accept
 		meta l4proto {{ icmp, ipv6-icmp, igmp }} accept
 		meta l4proto {{ tcp, udp }} th dport 53 accept
 		udp dport {{ 67, 547 }} accept
@@ -102,6 +101,7 @@ def rules(plan):
         mapped=mapped,
         mappable=mappable,
         internet=internet,
+        images="".join(["\t\t%s\n" % each for each in images(plan)]),
         nat=_NAT.format(dnat=dnat, snat=snat) if snat else "",
     )
 
@@ -116,6 +116,11 @@ def sources(plan):
     """The rules by which what is mapped has its address in the group there."""
     rule = '\t\toifname "%s" snat ip prefix to ip saddr map { %s : %s }\n'
     return "".join([rule % (plan.bridge, network, image) for network, image in _mappings(plan)])
+
+
+def images(plan):
+    """The rules by which none of what is mapped is this router itself."""
+    return ["ct original ip daddr %s drop" % image for _, image in _mappings(plan)]
 
 
 def _mappings(plan):

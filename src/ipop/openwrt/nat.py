@@ -6,7 +6,7 @@ makes it count, and goes with the others. It stands in a folder of root's own: n
 there to open everything; so it must not be in /etc/ipop, which is the daemon's.
 """
 
-from ..home.firewall import destinations, sources
+from ..home.firewall import destinations, images, sources
 
 FOLDER = "/etc/ipop-nat"
 
@@ -22,8 +22,7 @@ chain {device}_srcnat {{
 
 chain {device}_mapped {{
 	type filter hook input priority filter - 1; policy accept;
-	iifname "{bridge}" ct status dnat drop
-}}
+{images}}}
 """
 
 
@@ -35,4 +34,6 @@ def text(device, made):
     """The file's text for a Plan, or None where nothing is mapped."""
     if not made.maps:
         return None
-    return _TEXT.format(bridge=made.bridge, device=device, dnat=destinations(made), snat=sources(made))
+    left_out = "".join(['\tiifname "%s" %s\n' % (made.bridge, each) for each in images(made)])
+    nat = {"dnat": destinations(made), "snat": sources(made)}
+    return _TEXT.format(bridge=made.bridge, device=device, images=left_out, **nat)
