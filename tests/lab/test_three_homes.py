@@ -287,6 +287,11 @@ def test_who_lets_anything_out_of_his_home_harms_nobody(lab):
         wire.send(ip.arp(ip.ARP_REQUEST, packed(nas.mac), ours, nobody, gateway[:3] + b"\x4d"))
     wait_dropped(cabin, "claimed")
     wire.heard()
+
+    def is_named():
+        wire.send(ip.arp(ip.ARP_REQUEST, packed(nas.mac), ours, nobody, gateway[:3] + b"\x4d"))
+        return any(nas.mac in text and "one of lodge" in text for text in problems(cabin))
+    wait_for(is_named, 15, "the spoofer in the cabin's status")
     assert tv.ping(nas.address, count=10).received == 10
     stolen = [frame for frame in wire.heard() if frame[12:14] == b"\x08\x00" and frame[23] == 1]
     assert not stolen and playing.lost() == 0

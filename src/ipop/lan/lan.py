@@ -23,7 +23,7 @@ from ..wire import ethernet, ip, payload
 from ..wire.dissect import ICMPV6, UDP, Packet, dissect
 from . import bindings, loops, mss, names
 from .address_guard import NOBODY
-from .claims import KEPT, MOVED
+from .claims import KEPT, MOVED, OVER
 from .devices import Devices
 from .floods import FloodBudget, StormLimit
 from .flows import Flows
@@ -51,7 +51,7 @@ NOWHERE = Home(None, {}, None, "", None, None, (), ())
 Limits = namedtuple("Limits", ("addresses", "names", "datagrams"))
 SCARCE, PLENTY = Limits(1024, 65_536, 500), Limits(2048, 262_144, 4_000)
 
-# What the node is told: LOOP: kind is one of loops.py's; CLAIM: one of claims.py's, `text` for people.
+# What the node is told: LOOP: kind is one of loops.py's; CLAIM: one of claims.py's, `text` for people or None.
 LanEvent = namedtuple("LanEvent", ("topic", "kind", "link", "text"))
 LOOP, CLAIM = "loop", "claim"
 
@@ -300,6 +300,10 @@ class Lan:
         macs = [None if link is None else loops.probe_mac(self._crypto, link.config.public_key) for link in found]
         return [(loops.explain(link), mac) for link, mac in zip(found, macs)]
 
+    def conflicts(self):
+        """A sentence for each address that devices of two homes use, on and on."""
+        return [_kept_text(*each) for each in self._neighbours.stubborn_claims()]
+
     # --- time
 
     def handle_timeout(self, now):
@@ -503,7 +507,8 @@ class Lan:
                 # Its own frames were held back while that was open. Somebody who only listens says nothing more.
                 for link in self._open_links(self._links):
                     reply(link, ip.advertisement(event.mac, event.address, None, bytes(16)), now)
-            self._events.append(LanEvent(CLAIM, event.kind, event.claimant, _tell_of(event)))
+            text = None if event.kind is OVER else _tell_of(event)
+            self._events.append(LanEvent(CLAIM, event.kind, event.claimant, text))
             event = self._neighbours.poll_event()
 
     def _emit(self, frame):
@@ -527,11 +532,17 @@ def _is_ssdp(packet, mem):
 
 def _tell_of(event):
     """A ClaimEvent in words."""
-    address = event.address
+    said = event.address, event.owner, event.claimant
+    return _kept_text(*said) if event.kind is KEPT else "%s has moved from %s to %s" % _in_words(*said)
+
+
+def _kept_text(address, owner, claimant):
+    said = _in_words(address, owner, claimant)
+    return "%s is used by a device of %s and by one of %s: it stays with the first" % said
+
+
+def _in_words(address, owner, claimant):
     what = ethernet.text(address) if len(address) == 6 else names.address_text(address)
-    owner, claimant = [_HERE if side is None else side.config.name for side in (event.owner, event.claimant)]
-    if event.kind is KEPT:
-        return "%s is used by a device of %s and by one of %s: it stays with the first" % (what, owner, claimant)
-    return "%s has moved from %s to %s" % (what, owner, claimant)
+    return (what,) + tuple([_HERE if side is None else side.config.name for side in (owner, claimant)])
 
 

@@ -198,6 +198,10 @@ class Neighbours:
         """The next ClaimEvent, or None."""
         return self._claims.poll_event()
 
+    def stubborn_claims(self):
+        """(address, owner, claimant) of those that are raised again and again, in vain."""
+        return self._claims.stubborn()
+
     def table(self):
         """(IP address, MAC, link or None for our side, when last seen) of each device that is known."""
         return [
