@@ -249,6 +249,8 @@ def test_a_device_that_is_carried_to_another_home_works_there_within_five_second
              "the tv, by IPv6, where it is now")
     assert tv.renew()["dns"] == router_of(den)
     assert phone.ping(tv.address).received and nas.ping(tv.address).received
+    wait_for(lambda: listed_at(lodge)["tv"]["member"] == "den", 10, "the tv in the lodge's list, where it is now")
+    assert [each["name"] for each in lodge.daemon.ask("devices")].count("tv") == 1
 
 
 def ula(device):

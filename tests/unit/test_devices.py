@@ -335,6 +335,18 @@ def test_a_device_has_ipv6_addresses_too():
     assert nas["addresses"] == ["10.77.2.20", "fd12:3456:789a::5"]
 
 
+def test_a_carried_device_is_shown_where_it_is():
+    """Its lease goes on for hours where it was."""
+    group, den, cabin = den_and_cabin()
+    den.lease(1, 20, "nas")  # which has one at the cabin
+    group.set_leases(den)
+    group.run()
+    for place, member in ((None, "den"), (den.links[cabin], "cabin")):
+        (nas,) = den.devices.listing(group.now, "friends", "internal", places={mac(1): place})
+        assert nas["member"] == member
+    assert len(den.devices.listing(group.now, "friends", "internal", places={mac(1): "a home that names it not"})) == 2
+
+
 def test_who_has_no_lease_and_was_not_seen_for_an_hour_is_gone():
     group, den, cabin = den_and_cabin()
     cabin.devices.saw(mac(2), (bytes([10, 77, 2, 40]),), group.now)

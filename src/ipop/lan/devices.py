@@ -219,16 +219,16 @@ class Devices:
     def search_domains(self, group, suffix):
         return directory.search_domains(self._homes(), group, suffix)
 
-    def listing(self, now, group, suffix, seen=None, way=None):
-        """The devices as `ipop devices` shows them. `seen` is {MAC: when the switch saw it last (ms)}; `way(link)` says
-        how a member is reached, in words, or None."""
+    def listing(self, now, group, suffix, seen=None, way=None, places=()):
+        """The devices as `ipop devices` shows them. `seen` is {MAC: when the switch saw it last (ms)}, `places` {MAC: the
+        link behind which it is, None for our LAN}; `way(link)` says how a member is reached, in words, or None."""
         seen = seen or {}
 
         def seen_at(mac):
             times = [when for when in (self._own.seen_at(mac), seen.get(mac)) if when is not None]
             return max(times) if times else None
 
-        return directory.listing(self._homes(), group, suffix, now, seen_at, way or (lambda link: None))
+        return directory.listing(self._homes(), group, suffix, now, seen_at, way or (lambda link: None), places)
 
     def _homes(self):
         self._refresh()

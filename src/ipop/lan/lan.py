@@ -342,7 +342,7 @@ class Lan:
     def listing(self, now, group, suffix, way):
         """The devices as `ipop devices` shows them; `way(link)` says how a member is reached, in words."""
         seen = {mac: when for mac, _, when in self._switch.devices()}
-        return self._devices.listing(now, group, suffix, seen, way)
+        return self._devices.listing(now, group, suffix, seen, way, self._neighbours.places())
 
     # --- the rules
 
