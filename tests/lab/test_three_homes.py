@@ -1,7 +1,10 @@
 """Homes of a group whose devices need nothing but a cable: one LAN, and in no home does anything strange happen."""
 
+import itertools
 import json
+import re
 import sys
+import time
 
 import pytest
 from brokers import Mosquitto
@@ -20,6 +23,7 @@ MEDIA = "urn:schemas-upnp-org:device:MediaServer:1"
 STORM_TIME, STORM_RATE = 60, 200  # s, frames a second
 LISTENER_TIME = 300  # s after which a switch has forgotten who never says again that it listens
 HOME_KINDS = {"dhcp", "dhcpv6", "router-solicitation", "router-advertisement", "redirect", "stp"}
+STUCK_MAX = 18  # s: 8 until the path's new size is known, then it waits for TCP's next try
 FEW = 30  # of the pings at ten a second: three seconds
 
 
@@ -142,6 +146,32 @@ def test_tcp_goes_through_a_narrow_line_of_which_nobody_tells(lab, mtu):
     assert len(moved) >= 8 and min(moved) > 0, moved
     one, other = Udp(nas, 9000), Udp(tv, 9000)
     wait_for(lambda: other.gets(one, 1472) and one.gets(other, 1472), 10, "whole datagrams in both directions")
+
+
+@pytest.mark.parametrize("lab", ["cpython", "micropython"], indirect=True)
+def test_tcp_goes_on_when_the_line_becomes_narrow_under_it(lab):
+    """Four connections: over IPv4 and IPv6, in both directions. Nobody is told."""
+    den, cabin = town(lab, "den", "cabin")
+    nas, tv = plug(den, "nas"), plug(cabin, "tv")
+    ours = [wait_for(lambda device=device: ula(device), 15, "an IPv6 address") for device in (nas, tv)]
+    targets = nas.address, ours[0]
+    transfers = []
+    for port, (target, way) in enumerate(itertools.product(targets, ([], ["-R"])), 5201):
+        nas.spawn(["iperf3", "-s", "-1", "-p", port, "--forceflush"]).wait_for_output("listening")
+        ask = ["iperf3", "-c", target, "-p", port, "-t", STUCK_MAX + 8, "-i", 1, "-b", "1M", "-f", "k", "--forceflush"]
+        transfers.append(tv.spawn([*ask, *way]))
+    for transfer in transfers:
+        wait_for(lambda transfer=transfer: rates(transfer)[2:], 15, "a transfer under way")
+    narrow(cabin, 1400)
+    time.sleep(STUCK_MAX)
+    for transfer in transfers:
+        begun = len(rates(transfer))
+        wait_for(lambda transfer=transfer, begun=begun: any(rates(transfer)[begun:]), 5, "more of the transfer")
+
+
+def rates(transfer):
+    """kbit/s in each second, as iperf3 says while it runs."""
+    return [float(rate) for rate in re.findall(r"sec .*? ([0-9.]+) Kbits/sec", transfer.output)]
 
 
 def narrow(home, mtu):
