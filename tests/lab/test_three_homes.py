@@ -133,6 +133,23 @@ def test_devices_find_each_other_and_whole_datagrams_arrive(lab):
         assert all(other.gets(one, size) and one.gets(other, size) for _ in range(5)), size
 
 
+def test_without_layer_2_devices_reach_each_other_and_hear_no_broadcasts(lab):
+    den, cabin = town(lab, "den", "cabin", mode="route")
+    nas, tv = plug(den, "nas"), plug(cabin, "tv")
+    ours = [wait_for(lambda device=device: ula(device), 15, "an IPv6 address") for device in (nas, tv)]
+    assert nas.ping(tv.address).received and tv.ping(ours[0]).received and nas.ping(ours[1]).received
+    nas.spawn(["busybox", "httpd", "-f", "-p", "80", "-h", BIN])
+    wait_for(lambda: nas.run(["ss", "-Hltn", "sport = :80"]).stdout, 5, "a web server")
+    assert tv.run(["busybox", "wget", "-q", "-O", "-", f"http://{nas.address}/ipop"]).stdout
+    one, other = Udp(nas, 9000), Udp(tv, 9000)
+    assert all(other.gets(one, size) and one.gets(other, size) for size in (1472, 8972))
+    publish_service(nas, "films")
+    assert find_service(tv, seconds=2) is None and find_game(tv, nas, "chess", seconds=2) is None
+    assert cabin.daemon.status()["dropped"]["route-only"] and den.daemon.status()["dropped"]["route-only"]
+    wait_for(lambda: nas.address in looked_up(tv, "nas.den.friends.internal"), 10, "the nas's name at the cabin")
+    assert listed_at(cabin)["nas"]["address"] == nas.address
+
+
 @pytest.mark.parametrize("lab", ["cpython", "micropython"], indirect=True)
 @pytest.mark.parametrize("mtu", [1492, 1280])
 def test_tcp_goes_through_a_narrow_line_of_which_nobody_tells(lab, mtu):

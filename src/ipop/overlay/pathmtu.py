@@ -125,7 +125,7 @@ class PathMtu:
         self._resize(self._safe)
 
     def want(self, now):
-        """A frame had to be cut, or a TCP connection to be made smaller than its ends would have it; or there is traffic."""
+        """There is traffic: a frame had to be cut, for instance, or a TCP connection was made smaller than its ends."""
         if self._look_at is not None:
             self._look_at = min(self._look_at, now + LOOK)
         if self._asked is None and now >= self._search_at:
