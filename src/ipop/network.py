@@ -129,9 +129,10 @@ class Network:
             if news.text is not None:
                 log.info(news.text, CONFLICT, self._group)
             texts = self.node.lan.conflicts()
-            shown = texts[:CLAIMS_SHOWN] + ["and %d more" % (len(texts) - CLAIMS_SHOWN)] * (len(texts) > CLAIMS_SHOWN)
+            shown, more = texts[:CLAIMS_SHOWN], len(texts) - CLAIMS_SHOWN
+            shown += ["and %d more" % more] if more > 0 else []
             self._set_problem(self.tap.name + CLAIMED, "; ".join(shown) or None)
-        if news.kind not in (LOOPED_HERE, KEPT, OVER):  # who was reached by the tunnel isn't now, or the other way round
+        if news.kind not in (LOOPED_HERE, KEPT, OVER):  # who was reached by the tunnel is not now, or the reverse
             if not bridges.forget_learned(self.tap.name):
                 self._errands.append(RELEARN)
 

@@ -110,6 +110,13 @@ def test_a_device_gets_its_address_at_home_and_its_name_everywhere(lab):
     assert listed["nas"]["member"] == "den" and listed["nas"]["address"] == nas.address
     assert listed["tv"]["way"] == "here" and "connected" not in listed["nas"]["way"]
 
+    nas.host_name = "store"
+    nas.ask()
+    for device in (nas, tv):
+        wait_for(lambda device=device: nas.address in looked_up(device, "store.den.friends.internal"), 10, "a new name")
+        assert nas.address not in looked_up(device, "nas.den.friends.internal")
+        assert "store.den.friends.internal" in looked_up(device, nas.address)
+
 
 def listed_at(home):
     return {each["name"]: each for each in home.daemon.ask("devices")}

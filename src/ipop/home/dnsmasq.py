@@ -4,6 +4,9 @@ It is on its own: it reads no file of /etc, but for the way to the internet's na
 answers for its group's domain and addresses itself, known or not, and never asks anybody about them: what is looked for
 in a home stays in the group. Beside it others of its kind may run, also the system's own: it binds to this bridge only.
 
+The names of its devices come from us alone, as in all other homes. With an option `domain` it would give them out by
+itself too, and keep for each address to the name that it had read in our file, whatever the device is called by then.
+
 Before it gives an address to a device for the first time it asks whether somebody has set it by hand, which takes 3 s.
 """
 
@@ -35,7 +38,6 @@ domain-needed
 bogus-priv
 {resolvers}
 {local}
-domain={domain}
 host-record={domain},{router},{router6}
 {reserved}
 dhcp-ignore-names=tag:reserved
@@ -48,6 +50,7 @@ dhcp-ignore=tag:!{bridge}
 dhcp-range={first},{last},{netmask},{LEASE}
 dhcp-option=option:router{gateway}
 dhcp-option=option:dns-server,{router}
+dhcp-option=option:domain-name,{domain}
 dhcp-option=option:domain-search,{domain},{above}
 
 # IPv6: the group's prefix, from which each device makes its address. A router with lifetime 0 is no way out.

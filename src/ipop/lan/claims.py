@@ -43,8 +43,8 @@ PROBES_SHARE = 64  # that another router, which passes on the claims of several,
 MESSAGES_MAX = 64
 EVENTS_MAX = 16  # the last ones
 
-# An address (bytes) of `owner` was claimed by `claimant` from the MAC address `mac`: it was KEPT or MOVED; or a claim that
-# was refused again and again is OVER. LAN is our own side.
+# An address (bytes) of `owner` was claimed by `claimant` from the MAC address `mac`: it was KEPT or MOVED; or a claim
+# that was refused again and again is OVER. LAN is our own side.
 ClaimEvent = namedtuple("ClaimEvent", ("kind", "address", "owner", "claimant", "mac"))
 KEPT, MOVED, OVER = "kept", "moved", "over"
 

@@ -220,8 +220,8 @@ class Devices:
         return directory.search_domains(self._homes(), group, suffix)
 
     def listing(self, now, group, suffix, seen=None, way=None, places=()):
-        """The devices as `ipop devices` shows them. `seen` is {MAC: when the switch saw it last (ms)}, `places` {MAC: the
-        link behind which it is, None for our LAN}; `way(link)` says how a member is reached, in words, or None."""
+        """The devices as `ipop devices` shows them. `seen` is {MAC: when the switch saw it last (ms)}, `places` {MAC:
+        the link behind which it is, None for our LAN}; `way(link)` says how a member is reached, in words, or None."""
         seen = seen or {}
 
         def seen_at(mac):
