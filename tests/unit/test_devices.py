@@ -347,9 +347,9 @@ def test_two_devices_of_one_name_have_a_name_each():
     group.run()
     both = {"nas.cabin.friends.internal": "10.77.2.21", "nas-2.cabin.friends.internal": "10.77.2.20"}
     assert group.names(den) == both
-    for names in (("nas", ""), ("", "nas")):  # each time that one of them renews its lease
-        for n, name in enumerate(names, 1):
-            cabin.lease(n, 19 + n, name)
+    for told in (("nas", ""), ("", "nas")):  # each time that one of them renews its lease
+        for n, called in enumerate(told, 1):
+            cabin.lease(n, 19 + n, called)
         group.set_leases(cabin)
         for n in (1, 2):
             cabin.devices.saw(mac(n), (bytes([10, 77, 2, 19 + n]),), group.now)
