@@ -21,6 +21,7 @@ from ..wire import ip
 from . import directory
 from .directory import Home
 from .own_devices import DEVICES_MAX, OwnDevices, entry, read_entry, unpack
+from .pace import Pace
 
 MESSAGE_MAX = 1_080  # bytes
 PARTS_MAX = 40  # 256 devices of the largest kind
@@ -38,24 +39,8 @@ _COST = 150  # bytes that an entry takes besides its own, about; and one for eac
 _COST_IPV6 = 96
 
 
-class _Pace:
-    """So many at once, then one in so many ms. Who is bound by it keeps one number, `spent`, which is 0 at first."""
-
-    def __init__(self, burst, every):
-        self._ahead = (burst - 1) * every
-        self._every = every
-
-    def next(self, spent, now):
-        """When one may be had: `now` or later."""
-        return max(now, spent - self._ahead)
-
-    def take(self, spent, now):
-        """`spent` after one more."""
-        return max(spent, now) + self._every
-
-
-_TELLING = _Pace(BURST, EVERY)
-_HEARING = _Pace(FLOOD_BURST, FLOOD_EVERY)
+_TELLING = Pace(BURST, EVERY)
+_HEARING = Pace(FLOOD_BURST, FLOOD_EVERY)
 
 
 class _Member:

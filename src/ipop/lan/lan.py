@@ -32,6 +32,7 @@ from .hosts import Hosts, host_mac
 from .loops import LoopWatch
 from .multicast import Multicast
 from .neighbours import ALL, Neighbours
+from .pace import Pace
 from .switch import FLOOD, LAN, Switch
 
 SEVERAL = "several"
@@ -56,6 +57,7 @@ LanEvent = namedtuple("LanEvent", ("topic", "kind", "link", "text"))
 LOOP, CLAIM = "loop", "claim"
 
 _HERE = "this home"
+_NEWS = Pace(10, 30_000)  # claims that are told; hostile members can have addresses move to and fro as they like
 
 
 class Lan:
@@ -93,6 +95,7 @@ class Lan:
             self._parts[payload.DEVICES] = self._devices
         self._frames = deque((), FRAMES_MAX)
         self._events = deque((), EVENTS_MAX)
+        self._told = 0  # by the pace of _NEWS
         self._wake_at = now
         self.is_unsettled = True  # whether `settle` has something to do
 
@@ -507,9 +510,19 @@ class Lan:
                 # Its own frames were held back while that was open. Somebody who only listens says nothing more.
                 for link in self._open_links(self._links):
                     reply(link, ip.advertisement(event.mac, event.address, None, bytes(16)), now)
-            text = None if event.kind is OVER else _tell_of(event)
-            self._events.append(LanEvent(CLAIM, event.kind, event.claimant, text))
+            self._events.append(LanEvent(CLAIM, event.kind, event.claimant, self._tell_of(event, now)))
             event = self._neighbours.poll_event()
+
+    def _tell_of(self, event, now):
+        """A ClaimEvent in words, or None for one that is not told."""
+        if event.kind is OVER:
+            return None
+        if _NEWS.next(self._told, now) > now:
+            self._count("claim-untold")
+            return None
+        self._told = _NEWS.take(self._told, now)
+        said = event.address, event.owner, event.claimant
+        return _kept_text(*said) if event.kind is KEPT else "%s has moved from %s to %s" % _in_words(*said)
 
     def _emit(self, frame):
         if len(self._frames) == FRAMES_MAX:
@@ -528,12 +541,6 @@ def _is_ssdp(packet, mem):
     if packet.protocol != UDP or at is None:
         return False
     return mem[at] << 8 | mem[at + 1] == SSDP or mem[at + 2] << 8 | mem[at + 3] == SSDP
-
-
-def _tell_of(event):
-    """A ClaimEvent in words."""
-    said = event.address, event.owner, event.claimant
-    return _kept_text(*said) if event.kind is KEPT else "%s has moved from %s to %s" % _in_words(*said)
 
 
 def _kept_text(address, owner, claimant):
