@@ -8,6 +8,7 @@
 
 import json
 import signal
+import time
 
 import pytest
 from cables import WanCable, link
@@ -199,6 +200,23 @@ def test_who_may_use_the_internet_does_and_nobody_elses_devices(home):
     home.change(internet=False)
     wait_for(lambda: not reaches(home.pc, home.server.address), 5, "no way out")
     wait_for(lambda: not home.is_forwarding(), 5, "no forwarding")
+
+
+def test_what_is_allowed_no_more_ends_also_where_it_is_under_way(home):
+    nas, _ = home.add_lan()
+    stranger = home.plug_stranger()
+    home.router.sysctl("net/ipv4/ip_forward", 1)  # as on a router that forwards for its LAN
+    home.serve(internet=True, map=["192.168.1.20"])
+    home.lease()
+    pings = [home.pc.start_ping(home.server.address), stranger.start_ping("10.77.133.20"), nas.start_ping("10.77.3.10")]
+    time.sleep(1)
+    assert [ping.lost() for ping in pings] == [0, 0, 0]
+    pings = [home.pc.start_ping(home.server.address), stranger.start_ping("10.77.133.20"), nas.start_ping("10.77.3.10")]
+    time.sleep(1)
+    home.change()
+    wait_for(lambda: not reaches(home.pc, home.server.address), 5, "no way out")
+    time.sleep(1)
+    assert all(ping.lost() > 5 for ping in pings)
 
 
 def test_of_the_router_others_see_no_more_than_that_it_is_there(home):

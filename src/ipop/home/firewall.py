@@ -13,6 +13,8 @@ has its address there too, so that two homes with the same LAN meet; for that th
 router itself is no such device, though its address at home lies in a whole LAN that is mapped: nothing gets to it by
 its image there, or others could ask its home's resolver and see its pages.
 
+Of a connection only what comes back passes without a look: so one that is under way ends when it is allowed no more.
+
 An `accept` here ends this table only: what another table of the system drops stays dropped.
 """
 
@@ -43,12 +45,14 @@ table inet {table} {{
 	}}
 
 	chain from_group {{
-		ct state established,related accept
+		ct state related accept
+		ct state established ct direction reply accept
 {mapped}{internet}		drop
 	}}
 
 	chain to_group {{
-		ct state established,related accept
+		ct state related accept
+		ct state established ct direction reply accept
 {mappable}		drop
 	}}
 {nat}}}
