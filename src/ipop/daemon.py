@@ -247,6 +247,12 @@ class Daemon:
         """Our addresses, or what they look like from outside, may have changed."""
         if self.groups is not None:
             (self.groups.handle_new_addresses if is_new else self.groups.say_where)(now)
+        if is_new:
+            self._call_the_lost(now)
+
+    def _call_the_lost(self, now):
+        for network in self.networks():
+            network.node.handle_new_network(now)
 
     def _count(self, reason):
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
@@ -308,7 +314,9 @@ class Daemon:
 
     def gather(self):
         """The way out may be another one: SIGUSR1, from whoever hears of the WAN."""
-        self.uplink.gather(clock.monotonic())
+        now = clock.monotonic()
+        self.uplink.gather(now)
+        self._call_the_lost(now)
 
     def stop(self):
         self._stopping = True

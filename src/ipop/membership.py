@@ -3,7 +3,7 @@
 from . import VERSION, log
 from .config import OPENWRT
 from .errors import UserError
-from .group.group import ADMITTED, REMOVED, WAITING, Group
+from .group.group import ADMITTED, ANNOUNCED, REMOVED, WAITING, Group
 from .household import Household
 from .network import LIMITS, Network
 from .node import ANSWERED, NEWS, SEEN, Node, PeerConfig
@@ -212,7 +212,10 @@ class Membership:
         self.group.handle_timeout(now, clock.wall())
         event = self.group.poll_event()
         while event is not None:
-            log.info(_SAYINGS[event.kind] % event.name, event.kind, self.name)
+            if event.kind == ANNOUNCED:
+                self.node.handle_word_of(event.member, now)
+            else:
+                log.info(_SAYINGS[event.kind] % event.name, event.kind, self.name)
             event = self.group.poll_event()
         self._configure(now)
         self.save(now)

@@ -14,7 +14,9 @@ what is answered.
     nat              {"port", "hosts": this router's own addresses, "public": whether one of them is good everywhere,
                      "seen": where members see it, "relay": whether it forwards for others,
                      "port_mapping": what the router before says to that, "mapped_port": its "ip:port" or null,
-                     "turn": what came of the TURN servers, in words, or null without one,
+                     "turn": what came of the TURN servers, in words, or null without one, "relayed": our addresses
+                     there,
+                     "means", "help": what all that means and what would help, a word each or null: see outlook.py,
                      "families": [{"family": "ipv4" or "ipv6", "state": "asking", "found" or "blocked", "mapped",
                      "is_nat", "mapping", "filtering", "keepalive_s", "servers"}]: see overlay/stun.py}
 

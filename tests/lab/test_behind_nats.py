@@ -1,11 +1,14 @@
 """Two homes, each behind a NAT, meet: at once through a member that can be reached, and then without it."""
 
+import statistics
 import time
 
 import nats
 from brokers import Mosquitto
 from groups import console_of, create, invite, join, new_home
 from netns import wait_for
+
+SOON = 3  # s, less than which it mostly takes from a pasted invite to the first answer
 
 
 def sent_by(host, interface):
@@ -52,6 +55,26 @@ def test_the_nearest_relay_is_taken(lab):
     assert sorted(times)[5] < 60
 
 
+def test_the_quicker_of_two_direct_ways_is_taken(lab):
+    """There is IPv6 and IPv4; who joins finds one of them slow, and who joins later the other one."""
+    broker = Mosquitto(lab.add_host("broker"))
+    cabin = new_home(lab, "cabin", ipv6=True)
+    create(cabin, "friends", broker.url)
+    for name, ms, ms6 in (("lodge", 20, 60), ("hut", 60, 20)):
+        lab.delay(cabin, ms, ms6)
+        home = new_home(lab, name, nat=True, ipv6=True)
+        join(home, invite(cabin))
+        for one, other, address, address6 in ((home, "cabin", cabin.router.address, cabin.router.address6),
+                                              (cabin, name, home.gateway.address, home.router.address6)):
+            beginning = address if ms < ms6 else f"[{address6}]"
+            wait_for(lambda one=one, other=other, start=beginning: (ways(one).get(other) or "").startswith(start), 20,
+                     f"{one.name}: a way to {other} that begins with {beginning}")
+        console_of(home).run(["ping", "-n", "-c", 1, "-i", 0.2, "-w", 10, console_of(cabin).address])
+        times = console_of(home).ping(console_of(cabin).address, count=10).times_ms
+        print(f"{name} and cabin: {sorted(times)[5]:.1f} ms by the quicker way")
+        assert sorted(times)[5] < 80
+
+
 def test_nobody_forwards_and_status_says_what_would_help(lab):
     broker = Mosquitto(lab.add_host("broker"))
     den = lab.add_home("den")
@@ -88,3 +111,22 @@ def test_two_homes_behind_nats_meet_directly(lab):
     den.daemon.stop()
     time.sleep(2)
     assert undisturbed.lost() == 0
+
+
+def test_from_an_invite_to_the_first_ping_both_behind_nats(lab):
+    """Somebody behind a NAT has invited those behind all kinds of others; one member can be reached."""
+    broker = Mosquitto(lab.add_host("broker"))
+    cabin, den = new_home(lab, "cabin", nat=True), new_home(lab, "den")
+    create(cabin, "friends", broker.url)
+    join(den, invite(cabin))
+    pc = console_of(cabin)
+    times = []
+    for kind in (nats.PORT_RESTRICTED, nats.FULL_CONE, nats.RESTRICTED_CONE, nats.SYMMETRIC, nats.DOUBLE_NAT):
+        lodge = new_home(lab, f"lodge{len(times)}", nat=kind)
+        line = invite(cabin)
+        began = time.monotonic()
+        join(lodge, line)
+        console_of(lodge).run(["ping", "-n", "-c", 1, "-i", 0.1, "-w", 10, pc.address])
+        times.append(time.monotonic() - began)
+    print(f"from join to the first ping, both behind NATs: {' '.join(f'{one:.2f}' for one in times)} s")
+    assert statistics.median(times) < SOON

@@ -13,6 +13,8 @@ from netns import BIN, wait_for
 from openwrt_network import plug
 from routers import RouterWithNetwork, add_router
 
+from ipop.wire import pcp
+
 LISTENER = """
 import socket
 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -87,11 +89,12 @@ def test_devices_need_nothing_but_a_cable(lab, broker):
 
 
 def opened(router):
-    """The UDP ports that the firewall is asked to open."""
+    """The UDP ports that the firewall is asked to open, besides that at which a router before us is heard."""
     ports = []
     for rule in router.procd.firewall:
         ports.append(int(rule.pop("dest_port")))
         assert rule == {"type": "rule", "src": "wan", "proto": "udp", "family": "any", "target": "ACCEPT"}
+    assert ports.pop(0) == pcp.ANNOUNCE_PORT
     return ports
 
 

@@ -20,7 +20,7 @@ from ipop import state
 from ipop.errors import Rejected
 from ipop.group import charter, identity, invite
 from ipop.group.entry import ADMIN
-from ipop.group.group import Group
+from ipop.group.group import ANNOUNCED, Group
 from ipop.group.join import Joiner
 from ipop.group.roster import Roster
 from ipop.group.secret import GroupSecret
@@ -192,6 +192,20 @@ class Member(Router):
         if connection is not None:
             connection.close()
 
+    def sleep(self):
+        """Nothing of it runs any more, as in a laptop that is closed; nor has it a broker."""
+        self._is_on = False
+        self.host.close(PORT)
+        self.leave_broker()
+
+    def wake(self, broker):
+        """It goes on, and finds that it is late."""
+        self._is_on = True
+        self.host.open(PORT, self._from_internet)
+        self.leave_broker(broker)
+        self._alarm = self._agenda.now
+        self._wake(self._lives, self._alarm)
+
     def stamp(self):
         return self.timestamps.stamp(self._agenda.now)
 
@@ -299,7 +313,10 @@ class Member(Router):
             event = self.node.poll_event()
         event = self.group.poll_event()
         while event is not None:
-            self.told.append(event)
+            if event.kind == ANNOUNCED:
+                self.node.handle_word_of(event.member, self._agenda.now)
+            else:
+                self.told.append(event)
             event = self.group.poll_event()
 
     def _on_event(self, event):

@@ -23,7 +23,7 @@ GROUP = {
 }
 CABIN = {"name": "cabin", "group": "friends", "state": "connected", "endpoint": "203.0.113.7:51820", "mtu": 1420}
 AWAY = dict(CABIN, state="connecting", has_detour=False)
-NAT = {"public": True, "mapped_port": None, "families": [], "seen": [], "port": 51820}
+NAT = {"means": "public", "help": None, "port": 51820}
 STATUS = {"version": "0.1.0", "uptime_s": 3600, "port": 51820, "problems": [], "problem_topics": []}
 
 

@@ -32,8 +32,9 @@ SETTLE_SOON, SETTLE_EVERY = 5_000, 60_000  # ms, for what follows from the time 
 OUTDONE_GAP = 3_600_000  # ms by which the clock has to be set forward before the same place is said again
 ROTATE_GAP = 60_000  # ms between two new secrets that nobody has asked for
 
-GroupEvent = namedtuple("GroupEvent", ("kind", "name"))
-ADMITTED, WAITING, REMOVED = "admitted", "waiting", "removed"
+# `member` is the WireGuard key of who has announced itself at a broker, and else None
+GroupEvent = namedtuple("GroupEvent", ("kind", "name", "member"))
+ADMITTED, WAITING, REMOVED, ANNOUNCED = "admitted", "waiting", "removed", "announced"
 
 
 class Group:
@@ -295,6 +296,7 @@ class Group:
             if isinstance(event, (Announced, Introduced)):
                 self._handle_announcement(event.content, now)
                 self._take_box_away(event.sender)
+                self._tell_of(event.sender)
             elif isinstance(event, Arrived):
                 self._handle_arrival(event.topic, event.payload, now, wall)
             self._settle(now, wall)
@@ -306,6 +308,11 @@ class Group:
             self._gossip.tell_entries(news, now)
         for place in _bytes_in(content, "places"):
             self._hear(self.places.add, place)
+
+    def _tell_of(self, key):
+        member = self.roster.member(key)
+        if member is not None:
+            self._events.append(GroupEvent(ANNOUNCED, member.name, member.wg_key))
 
     def _handle_arrival(self, topic, payload, now, wall):
         if topic in self._boxes:
@@ -349,7 +356,7 @@ class Group:
             self._news.extend(self._untold[-NEWS_MAX:])
             self._untold = []
         if not self.is_member:
-            self._events.append(GroupEvent(REMOVED, self.name))
+            self._events.append(GroupEvent(REMOVED, self.name, None))
 
     def _relay_issuer(self):
         """What the issuer says goes out by way of the signalling."""
@@ -357,9 +364,9 @@ class Group:
         while event is not None:
             if isinstance(event, Admitted):
                 self._untold.append(event.entry)
-                self._events.append(GroupEvent(ADMITTED, event.name))
+                self._events.append(GroupEvent(ADMITTED, event.name, None))
             elif isinstance(event, Waiting):
-                self._events.append(GroupEvent(WAITING, event.name))
+                self._events.append(GroupEvent(WAITING, event.name, None))
             event = self.issuer.poll_event()
         message = self.issuer.poll_publish()
         while message is not None:
