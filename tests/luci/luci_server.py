@@ -137,9 +137,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif what in ("apply_rollback", "apply_unchecked"):
             status, _ = self.router.apply(session)
             self._send(*((204, "") if status else (200, '{"token": "applied"}')), "application/json")
+        elif what == "revert":
+            self.router.uci.revert(session)
+            self._send(200, "OK")
         else:
-            if what == "revert":
-                self.router.uci.revert(session)
             self._send(204, "")
 
     # --- JSON-RPC
