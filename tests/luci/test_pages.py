@@ -49,6 +49,7 @@ def test_who_may_only_read_sees_all_and_no_buttons(staged, open_page):
         enabled = page.locator("#view").locator(":is(button, input, select, textarea):enabled:not([type=hidden])")
         assert enabled.evaluate_all("nodes => nodes.map(node => node.outerHTML)") == [], path
         assert page.locator("#view .ipop").get_by_role("button").count() == 0, path
+        assert page.locator("#view .ipop .btn:visible").count() == 0, path
     assert not {method for method, _ in router.rpcd.asked} & {"invite", "backup", "join"}
     with pytest.raises(rpcd.Denied):
         router.rpcd.call(router.rpcd.log_in("reader", rpcd.PASSWORD), "luci.ipop", "revoke", {})

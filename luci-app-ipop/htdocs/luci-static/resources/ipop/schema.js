@@ -23,11 +23,11 @@ function tell(node) {
 				field.setAttribute('aria-label', field.tagName === 'BUTTON' ? title.textContent + ': ' + field.textContent : title.textContent);
 			if (help)
 				field.setAttribute('aria-describedby', help.id);
-			if (!L.hasViewPermission()) {
+			if (!L.hasViewPermission())
 				field.disabled = true;
-				field.hidden = field.hidden || field.tagName === 'BUTTON';
-			}
 		}
+		if (!L.hasViewPermission())
+			row.querySelectorAll('.btn, button').forEach(each => { each.hidden = true; });
 	}
 }
 
