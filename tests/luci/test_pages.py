@@ -425,7 +425,7 @@ def test_two_groups_stand_side_by_side(staged, open_page):
     expect(page.get_by_label("Wi-Fi", exact=True)).to_have_count(2)
 
 
-@pytest.mark.parametrize("case", ("alone", "away", "broker", "problem", "joining", "damaged"))
+@pytest.mark.parametrize("case", ("alone", "away", "broker", "problem", "joining", "damaged", "removed"))
 def test_the_sentence_says_whether_it_works_and_what_to_do(staged, open_page, case):
     router = staged(3)
     status, (group,) = router.answers["status"](), router.answers["groups"]()
@@ -438,12 +438,13 @@ def test_the_sentence_says_whether_it_works_and_what_to_do(staged, open_page, ca
         "problem": ("Working, but there is a problem.", "10.77.0.0/16 is in use here"),
         "joining": ("Joining “friends”: waiting for approval", ""),
         "damaged": ("“friends” does not work: /etc/ipop/groups/friends is damaged", ""),
+        "removed": ("“friends” does not work: this router was removed from the group", ""),
     }[case]
     if case in ("alone", "joining", "damaged"):
         peers.clear()
     if case in ("joining", "damaged"):
         router.answers["topology"] = {"nodes": [], "links": []}
-    if case == "away":
+    if case in ("away", "removed"):
         for peer in peers:
             peer.update(state="no-endpoint", endpoint=None, last_heard_s=None)
     if case == "broker":
@@ -452,6 +453,8 @@ def test_the_sentence_says_whether_it_works_and_what_to_do(staged, open_page, ca
         status["problems"].append("10.77.0.0/16 is in use here")
     if case in ("joining", "damaged"):
         group.update(state=case, text=says[0].partition(": ")[2])
+    if case == "removed":
+        group.update(text=says[0].partition(": ")[2], role="revoked")
     router.answers["status"] = status
     page = open_page(router)
     verdict = page.locator("#ipop-verdict")
@@ -460,8 +463,11 @@ def test_the_sentence_says_whether_it_works_and_what_to_do(staged, open_page, ca
     if case in ("joining", "damaged"):  # nobody can be invited
         page.get_by_role("heading", name="What happened").wait_for()
         expect(page.get_by_role("heading", name="Map")).to_be_hidden()
+    if case in ("joining", "damaged", "removed"):
         verdict.get_by_role("button").click()
-        expect(page.get_by_role("region", name="friends")).to_contain_text("This router is called")
+        region = page.get_by_role("region", name="friends")
+        expect(region).to_contain_text("This router is called")
+        assert region.get_by_role("button", name=re.compile("^(Invite|Choose ports)")).count() == 0
 
 
 def test_guards_count_under_the_words_that_the_page_looks_for():

@@ -131,7 +131,7 @@ class Membership {
 			return;
 		const tools = [
 			this.governs() ? [ _('Invite'), () => invite.open(this.name, this.again), 'cbi-button-action important' ] : null,
-			group.state === 'member' ? [ _('Choose ports and Wi-Fi'), () => { window.location = L.url('admin/vpn/ipop/lan'); } ] : null,
+			group.state === 'member' && group.role !== 'revoked' ? [ _('Choose ports and Wi-Fi'), () => { window.location = L.url('admin/vpn/ipop/lan'); } ] : null,
 			group.role === 'owner' && group.state === 'member' ? [ _('Recovery line'), () => this.backup() ] : null,
 			[ group.state === 'joining' ? _('Stop joining') : _('Leave'), () => this.leave(), 'cbi-button-negative' ]
 		].filter(tool => tool);
@@ -247,7 +247,8 @@ class Membership {
 			_('This router\'s key for the group is deleted, and its devices no longer reach the others.'),
 			this.group.role === 'owner' ?
 				_('This router is the owner: the others stay connected, but nobody can make admins any more, unless it comes back with its recovery line.') :
-				_('The others still list it until an admin removes it. It can come back by a new invite.')
+				this.group.role === 'revoked' ? _('It can come back by a new invite.') :
+					_('The others still list it until an admin removes it. It can come back by a new invite.')
 		], _('Leave'), () => this.ask('leave', {}));
 	}
 

@@ -74,7 +74,7 @@ function quotedNames(groups) {
 function trouble(group) {
 	if (group.state === 'joining')
 		return { level: 'warn', text: _('Joining “%s”: %s').format(group.name, group.text) };
-	if (group.state === 'damaged')
+	if (group.state === 'damaged' || group.text)
 		return { level: 'bad', text: _('“%s” does not work: %s').format(group.name, group.text) };
 	return null;
 }
@@ -85,9 +85,11 @@ function noBroker(group) {
 
 // {level: 'good', 'warn', 'bad' or 'none', text: one sentence, notes: [what to do], next: what to press: 'begin', 'group',
 // 'invite' or nothing}
-function verdict(status, peers) {
+function verdict(status, all) {
 	const groups = status.groups.filter(group => group.state !== 'off');
 	const troubles = groups.map(trouble).filter(each => each);
+	const lost = groups.filter(trouble).map(group => group.name);
+	const peers = all.filter(peer => !lost.includes(peer.group));
 	const connected = peers.filter(peer => peer.state === 'connected').length;
 	const away = peers.filter(peer => peer.state !== 'connected');
 	const notes = status.problems.slice();
