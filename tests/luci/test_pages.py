@@ -311,6 +311,20 @@ def test_the_log_is_not_read_out_again_and_again(staged, open_page):
     expect(open_page(staged(), "log").get_by_role("log")).to_have_attribute("aria-live", "off")
 
 
+def test_a_daemon_that_is_slow_from_the_start_is_not_taken_for_one_without_a_group(staged, open_page, monkeypatch):
+    monkeypatch.setattr(rpcd, "PATIENCE", 0.5)
+    router = staged()
+    router.rpcd.delay = 1
+    page = open_page(router, "group")
+    expect(page.locator("#view").get_by_text("IPOP did not answer in time.")).to_be_visible()
+    assert page.locator("#view button:visible").count() == 0
+    go(page, router, "lan")
+    expect(page.get_by_role("link", name="See what can be done")).to_be_visible()
+    router.rpcd.delay = 0
+    go(page, router, "group")
+    expect(page.get_by_role("region", name="friends")).to_be_visible()
+
+
 @pytest.mark.parametrize("path", ("group", "log"))
 def test_who_is_logged_out_reads_a_sentence(staged, open_page, path):
     """LuCI's own errors carry a trace."""

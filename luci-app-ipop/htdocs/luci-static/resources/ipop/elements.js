@@ -172,7 +172,7 @@ return baseclass.extend({
 		return h('button', { 'type': 'button', 'class': 'btn cbi-button ' + (kind || ''), 'click': action }, text);
 	},
 
-	// Where to go when the daemon does not run.
+	// Where to go when the daemon does not answer.
 	wayOut() {
 		return h('p', {}, this.link(_('See what can be done'), 'overview'));
 	},

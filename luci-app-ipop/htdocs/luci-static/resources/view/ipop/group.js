@@ -113,7 +113,8 @@ return view.extend({
 		const isDown = !!found.error && found.error.kind === 'down';
 
 		this.wayOut.hidden = !isDown;
-		this.rest.hidden = isDown;
+		this.isKnown = this.isKnown || !found.error;
+		this.rest.hidden = isDown || !this.isKnown;
 		if (found.error) {
 			dialog.say(this.failure, 'bad', found.error.message);
 			return;

@@ -70,8 +70,7 @@ return view.extend({
 		if (groups.error || !this.may)
 			this.handleSave = this.handleSaveApply = this.handleReset = null;
 		if (groups.error)
-			return elements.page(h('h2', {}, _('LAN')), h('p', { 'class': 'ipop-said', 'data-level': 'bad', 'role': 'status' }, groups.error.message),
-				groups.error.kind === 'down' ? elements.wayOut() : null);
+			return elements.page(h('h2', {}, _('LAN')), h('p', { 'class': 'ipop-said', 'data-level': 'bad', 'role': 'status' }, groups.error.message), elements.wayOut());
 		const present = groups.filter(group => IN.includes(group.state));
 
 		this.map = new form.Map('ipop', null, null);

@@ -231,8 +231,8 @@ return view.extend({
 		const traffic = this.status.traffic;
 		const now = this.total.update({ in: traffic.bytes_in, out: traffic.bytes_out }, Date.now());
 
-		elements.setText(this.traffic.in, _('↓ received: %s').format(now ? words.rate(now.in) : words.size(traffic.bytes_in)));
-		elements.setText(this.traffic.out, _('↑ sent: %s').format(now ? words.rate(now.out) : words.size(traffic.bytes_out)));
+		elements.setText(this.traffic.in, _('↓ received: %s').format(now ? words.rate(now.in) : '–'));
+		elements.setText(this.traffic.out, _('↑ sent: %s').format(now ? words.rate(now.out) : '–'));
 	},
 
 	showDevices(devices) {
