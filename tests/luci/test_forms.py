@@ -1,6 +1,7 @@
 """The wizard of the page LAN, and the settings: what is chosen stands in /etc/config/ipop, and nothing else."""
 
 import json
+import os
 import re
 from subprocess import run
 
@@ -81,6 +82,25 @@ def test_a_long_configuration_can_be_thought_about(router, open_page):
     page.get_by_role("button", name=re.compile("^Show what")).click()
     expect(page.get_by_role("dialog")).to_contain_text("new network.ipop0_dev: " + BRIDGE)
     assert "turn29.example" in router.thought[0]
+
+
+def test_what_is_saved_and_not_applied_can_be_looked_at_and_taken_back(router, open_page):
+    """LuCI's own way, which must find in our forms what it looks for."""
+    if "LUCI_FILES" not in os.environ:
+        pytest.skip("it needs a real LuCI's files: LUCI_FILES is not set")
+    page = open_page(router, "lan")
+    page.get_by_label("Wi-Fi", exact=True).fill("play")
+    page.get_by_label("Passphrase of the Wi-Fi").fill("let's play")
+    page.locator(".cbi-page-actions").get_by_text("Save", exact=True).click()
+    page.locator("#indicators").get_by_text("Unsaved Changes").click()
+    dialog = page.locator(".modal")
+    expect(dialog).to_contain_text("friends")
+    expect(dialog).to_contain_text("play")
+    assert "friends" not in router.rpcd.uci.read("ipop")
+    with page.expect_navigation(timeout=30_000):
+        dialog.get_by_role("button", name="Revert").click()
+    expect(page.get_by_label("Wi-Fi", exact=True)).to_have_value("")
+    expect(page.locator("#indicators")).not_to_contain_text("Unsaved Changes")
 
 
 @pytest.mark.parametrize("user", ("root", "reader"))
