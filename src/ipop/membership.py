@@ -136,6 +136,7 @@ class Membership:
         self.group = Group(crypto, identity, kept, VERSION, stamp, self._count)
         rest = (VERSION, slot, self.group, memory.has_room, LIMITS, options.guards_off, section.mode == ROUTE)
         self.node = Node(identity.wg_private, crypto, timestamps, now, *rest)
+        self.node.relay.limit = uplink.forwarding
         self._saved = self.group.revision
         self._save_at = now
         self.why_not_kept = None  # what has changed since it was kept last
