@@ -50,7 +50,8 @@ def forget_places(home):
 
 def test_a_group_goes_to_another_broker(lab, homes, old, new):
     den, cabin, lodge = homes
-    pings = [console_of(den).start_ping(console_of(cabin).address), console_of(cabin).start_ping(console_of(den).address)]
+    pc, tv = console_of(den), console_of(cabin)
+    pings = [pc.start_ping(tv.address), tv.start_ping(pc.address)]
     open_invite = invite(den)
     lodge.daemon.stop()
     changed = asked(den, "group", "brokers", "--broker", new.url)
@@ -75,8 +76,7 @@ def test_a_group_goes_to_another_broker(lab, homes, old, new):
     old.kill()
     hut = new_home(lab, "hut", nat=True)
     join(hut, invite(den))
-    cabin_address = console_of(cabin).address
-    assert console_of(hut).ping(cabin_address).received
+    assert console_of(hut).ping(tv.address).received
     assert [ping.lost() for ping in pings] == [0, 0]
     cabin.daemon.stop()
     cabin.start_daemon()
