@@ -246,3 +246,21 @@ def test_a_daemon_reads_what_was_saved_and_the_log_says_so(den, open_page):
     go(page, den, "log")
     expect(page.get_by_role("log")).to_contain_text("configuration applied")
     assert den.home.daemon.status()["port"] == 51999
+
+
+def test_the_brokers_are_the_daemons(den, open_page):
+    if den.is_real:
+        pytest.skip("it makes a group with a broker that isn't there: LUCI_URL is set")
+    den.home.daemon.ask("group_create", name="friends", brokers=["mqtt://u:p%20w@192.0.2.99"])
+    page = open_page(den, "settings")
+    area = page.get_by_label("Brokers of “friends”")
+    expect(area).to_have_value("mqtt://u:p%20w@192.0.2.99")
+    area.fill("mqtt://a/b?x")
+    page.get_by_role("button", name="Save brokers").click()
+    expect(page.get_by_text("broker 'mqtt://a/b?x'")).to_be_visible()
+    area.fill("mqtt://192.0.2.98")
+    page.get_by_role("button", name="Save brokers").click()
+    expect(page.get_by_role("table", name="Brokers")).to_contain_text("192.0.2.98:1883")
+    assert den.home.daemon.ask("group_brokers")["brokers"] == ["mqtt://192.0.2.98"]
+    go(page, den, "log")
+    expect(page.get_by_role("log")).to_contain_text("friends meet at other brokers from now on: 192.0.2.98:1883")
