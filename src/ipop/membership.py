@@ -69,6 +69,7 @@ class Wire:
         if self._broker is not None:
             self.handle_turn(clock.monotonic())
             self._broker.close()
+            self.connected_to = None
             self._set_problem(self._name + " broker", None)
 
     def _on_broker(self):
@@ -159,12 +160,14 @@ class Membership:
         self._brokers = self.group.brokers
         self._wire = self._new_wire()
         self._former_wires = {}  # URL -> Wire
+        self._wires = [self._wire]
+        self._lines = None  # those of the group that the wires are for
         self._configure(now)
         for key, addr in endpoints.items():
             self.node.set_endpoint(key, addr, now)
 
     def close(self):
-        for wire in self._wires():
+        for wire in self._wires:
             wire.close()
         self._household.close()
         self.network.close()
@@ -215,7 +218,7 @@ class Membership:
             times.append(due)
         if self.group.revision != self._saved:
             times.append(self._save_at)
-        times += [wire.poll_timeout() for wire in self._wires()]
+        times += [wire.poll_timeout() for wire in self._wires]
         return min([when for when in times if when is not None])
 
     def handle_turn(self, now):
@@ -231,7 +234,7 @@ class Membership:
         self._configure(now)
         self.save(now)
         self._follow_brokers()
-        for wire in self._wires():
+        for wire in self._wires:
             wire.handle_turn(now)
         self.network.handle_turn(now)
         self._household.handle_turn(self.node, now)
@@ -276,7 +279,7 @@ class Membership:
     def leave(self, now):
         """Take what is ours from the broker."""
         self.group.retire()
-        for wire in self._wires():
+        for wire in self._wires:
             wire.handle_turn(now)
         self._household.leave(now)
 
@@ -297,9 +300,6 @@ class Membership:
 
     # --- the brokers
 
-    def _wires(self):
-        return [self._wire] + list(self._former_wires.values())
-
     def _new_wire(self):
         def on_message(topic, payload, now):
             self.group.handle_message(topic, payload, now, clock.wall())
@@ -308,7 +308,14 @@ class Membership:
         is_old = len(urls) < len(self._brokers)
         self._set_problem(self.name + UNREADABLE, _TOO_OLD % self.name if is_old else None)
         will = self.group.signalling.will
-        return Wire(self.name, self.group, urls, will, self._poller, self._count, self._set_problem, on_message)
+        return Wire(self.name, self.group, urls, will, self._poller, self._count, self._set_wire_problem, on_message)
+
+    def _set_wire_problem(self, topic, text):
+        """To be connected is no good news where it is to a broker that the group has left."""
+        place = self._wire.connected_to
+        if place is not None and place not in self._shown_brokers():
+            text = _WAY_BACK % (self.name, place, ", ".join(self._shown_brokers()))
+        self._set_problem(topic, text)
 
     def _new_former_wire(self, broker):
         """That such a one can't be reached is nobody's problem."""
@@ -324,7 +331,10 @@ class Membership:
 
     def _follow_brokers(self):
         """The group has other brokers, or needs others of those that it has left."""
-        if self.group.brokers != self._brokers:
+        group = self.group
+        if group.brokers == self._brokers and group.lines is self._lines:
+            return
+        if group.brokers != self._brokers:
             self._brokers = self.group.brokers
             if self._wire.connected_to not in [None] + self._shown_brokers()[:1]:
                 farewell = self.group.farewell()
@@ -339,6 +349,8 @@ class Membership:
         for broker in lines:
             if broker not in self._former_wires:
                 self._former_wires[broker] = self._new_former_wire(broker)
+        self._lines = group.lines
+        self._wires = [self._wire] + list(self._former_wires.values())
 
     def _configure(self, now):
         """Let the node know who the members are, and where."""
@@ -376,7 +388,7 @@ class Membership:
 
     def handle_new_addresses(self, now):
         """The router has other addresses than before: the broker may not know yet that the old connection is dead."""
-        for wire in self._wires():
+        for wire in self._wires:
             wire.reconnect()
         self.say_where(now)
 
@@ -416,6 +428,8 @@ def _interfaces(device, bridge):
 
 
 _TOO_OLD = "this router's ipopd is too old for one of the brokers of %s: update it"
+
+_WAY_BACK = "the members of %s go on at the broker that the group has left, %s: none of the new ones can be reached: %s"
 
 _SAYINGS = {
     ADMITTED: "%s is a member now",

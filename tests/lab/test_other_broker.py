@@ -99,6 +99,9 @@ def test_who_does_not_own_the_group_is_told_so_and_a_slip_of_the_pen_harms_nobod
             {"url": nowhere.partition("://")[2], "connected": False},
             {"url": old.url.partition("://")[2], "connected": True},
         ], 10, f"{home.name}: back at the old one")
+        assert [text for text in home.daemon.status()["problems"] if "that the group has left" in text]
     asked(den, "group", "brokers", "--broker", new.url)
     meet_at(new, *homes)
+    for home in homes:
+        assert home.daemon.status()["problems"] == []
     assert ping.lost() == 0

@@ -48,7 +48,10 @@ class Formers:
         return [url for url, when in self._left if not is_plausible(wall) or wall - when < KEPT]
 
     def settle(self, wanted, now):
-        """Have lines to these brokers, to FORMERS_MAX at most, and after a while to no others."""
+        """Have lines to these brokers, to FORMERS_MAX at most, and after a while to no others.
+
+        Returns whether there are other lines than before."""
+        before = set(self.lines)
         wanted = wanted[:FORMERS_MAX]
         for url in wanted:
             self._needed[url] = now
@@ -58,3 +61,4 @@ class Formers:
             is_crowded = len(self.lines) > FORMERS_MAX and url not in wanted
             if is_crowded or now - self._needed[url] >= LINGER:
                 del self.lines[url], self._needed[url]
+        return set(self.lines) != before

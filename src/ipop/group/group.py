@@ -63,6 +63,7 @@ class Group:
         self.issuer = Issuer(crypto, self, kept.get("issuer"))
         self.signalling = self._new_signalling(ANNOUNCEMENT, [self.secret.secret])
         self._formers = Formers(kept.get("former", ()), self._open_line)
+        self.lines = [self.signalling]  # the Signallings at the brokers of now and then; another list when they change
         self.brokers = self.charter.brokers  # where to go, the best first: with the way back
         self._seen_charter = self.charter
         self._gossip = None
@@ -242,7 +243,7 @@ class Group:
 
     def retire(self):
         """Take what is ours from all brokers."""
-        for line in self._lines():
+        for line in self.lines:
             line.retire()
 
     def set_place(self, addresses, now, is_relay=False, relays=(), at_turn=()):
@@ -288,7 +289,7 @@ class Group:
             self._drain(line, now, wall)
 
     def handle_timeout(self, now, wall):
-        for line in self._lines():
+        for line in self.lines:
             line.handle_timeout(now)
         if now >= self._settled_at + SETTLE_SOON:
             self._settle(now, wall)
@@ -307,7 +308,7 @@ class Group:
         """When `handle_timeout` has to be called next (ms)."""
         is_urgent = self._is_admin and self.secret.is_orphaned
         due = self._settled_at + (SETTLE_SOON if is_urgent else SETTLE_EVERY)
-        times = [line.poll_timeout() for line in self._lines()]
+        times = [line.poll_timeout() for line in self.lines]
         return min([due] + [when for when in times if when is not None])
 
     def poll_subscribe(self):
@@ -340,10 +341,6 @@ class Group:
         except Rejected as rejected:
             self._count(rejected.reason)
             return False
-
-    def _lines(self):
-        """The Signallings at the brokers of now and then."""
-        return [self.signalling] + list(self.former_lines.values())
 
     def _new_signalling(self, says, secrets):
         about = self._crypto, self.identity, self.roster.group_key, secrets, ()
@@ -401,7 +398,7 @@ class Group:
         if self.roster.revision != self._seen_revision:
             self._settle_roster(now, wall)
         secrets = [s for _, s in self.secret.secrets(now)]
-        for line in self._lines():
+        for line in self.lines:
             line.set_secrets(secrets, now)
             line.handle_members()
         self._see_to_boxes(now)
@@ -416,7 +413,8 @@ class Group:
         brokers, left = self.charter.brokers, self._formers.urls(wall)
         self.brokers = brokers + tuple([url for url in left if url not in brokers])
         wanted = (left if self._is_owner else []) + self.issuer.brokers(wall)
-        self._formers.settle([url for url in wanted if url not in brokers[:1]], now)
+        if self._formers.settle([url for url in wanted if url not in brokers[:1]], now):
+            self.lines = [self.signalling] + list(self.former_lines.values())
 
     def _settle_roster(self, now, wall):
         orphans = self.roster.poll_orphans()
@@ -454,7 +452,7 @@ class Group:
 
     def _publish(self, topic, payload, retain):
         """At all brokers: who looks for it may have come to a former one."""
-        for line in self._lines():
+        for line in self.lines:
             line.publish(topic, payload, retain)
 
     def _listen(self):
@@ -472,7 +470,7 @@ class Group:
                 boxes[_box_topic(self._pairs[member.key][0])] = member.key
         wanted = set(boxes) | self.issuer.topics()
         listening = set(self._boxes) | self._issuer_topics
-        for line in self._lines():
+        for line in self.lines:
             for topic in listening - wanted:
                 line.unsubscribe(topic)
             for topic in wanted - listening:
@@ -507,7 +505,7 @@ class Group:
 
     def _has_secret(self, member):
         """Whether a member has said something under the secret in use."""
-        return any(line.has_moved(member) for line in self._lines())
+        return any(line.has_moved(member) for line in self.lines)
 
     def _take_box_away(self, reader):
         """It says something: if that is under the new secret, it has that."""
