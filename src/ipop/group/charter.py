@@ -104,12 +104,7 @@ class Charters:
     def __init__(self, crypto, group_key, data):
         self._crypto = crypto
         self._group_key = group_key
-        self.current = parse(crypto, group_key, data)
-
-    @property
-    def digest(self):
-        """8 bytes that are the same where the same charter counts."""
-        return self._crypto.sha256(self.current.data)[:8]
+        self._set(parse(crypto, group_key, data))
 
     def add(self, data):
         """True if a charter (bytes) counts from now on, False if it has been overtaken. Raises Rejected:
@@ -122,13 +117,17 @@ class Charters:
             raise Rejected("other-charter")
         if not beats(self._crypto, charter, self.current):
             return False
-        self.current = charter
+        self._set(charter)
         return True
 
     def revise(self, owner, brokers, serial):
         """The same with other brokers, from now on, by the owner's Identity. Raises Rejected: as `sign`."""
         now = self.current
         self.add(sign(owner, *now[:_LASTING], brokers, max(serial, now.serial + 1)))
+
+    def _set(self, charter):
+        self.current = charter
+        self.digest = self._crypto.sha256(charter.data)[:8]  # the same where the same charter counts
 
 
 def slices(charter):

@@ -113,8 +113,8 @@ class Issuer:
         """The URLs in invites by which somebody may still come, where the group has others by now."""
         urls = []
         for issued in self._invites.values():
-            is_needed = issued.is_good(wall) or self._waiting_by(issued)
-            if is_needed and issued.brokers != self._group.charter.brokers:
+            is_same = issued.brokers == self._group.charter.brokers
+            if not is_same and (issued.is_good(wall) or self._waiting_by(issued)):
                 urls += [url for url in issued.brokers if url not in urls]
         return sorted(urls)
 

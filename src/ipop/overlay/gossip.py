@@ -87,7 +87,7 @@ class Gossip:
     def comparison(self):
         """What we know, in COMPARISON bytes."""
         digests = b"".join(self._roster.digests())
-        return digests + self._places.digest() + self._secret.digest[:DIGEST] + self._charters.digest[:DIGEST]
+        return digests + self._places.digest() + self._secret.digest[:DIGEST] + self._charters.digest
 
     def handle_session(self, link, session, now):
         """A new session with one of our own nodes: it opens when the rosters have been compared."""
@@ -210,7 +210,7 @@ class Gossip:
         at = BUCKETS * DIGEST
         if comparison[at + DIGEST : COMPARED] != self._secret.digest[:DIGEST]:
             self._tell_secret(link, now)
-        if compared == COMPARISON and comparison[COMPARED:COMPARISON] != self._charters.digest[:DIGEST]:
+        if compared == COMPARISON and comparison[COMPARED:COMPARISON] != self._charters.digest:
             self._tell_charter(link, now)
         if comparison[at : at + DIGEST] != self._places.digest():
             for bucket in range(BUCKETS):
