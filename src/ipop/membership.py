@@ -330,11 +330,14 @@ class Membership:
         return [url.shown(each) for each in _readable(self.group.charter.brokers)]
 
     def _follow_brokers(self):
-        """The group has other brokers, or needs others of those that it has left."""
+        """The group has other brokers, or needs others of those that it has left.
+
+        A way back that nobody needs any more does no harm."""
         group = self.group
-        if group.brokers == self._brokers and group.lines is self._lines:
+        is_same = group.brokers == self._brokers[: len(group.brokers)]
+        if is_same and group.lines is self._lines:
             return
-        if group.brokers != self._brokers:
+        if not is_same:
             self._brokers = self.group.brokers
             if self._wire.connected_to not in [None] + self._shown_brokers()[:1]:
                 farewell = self.group.farewell()

@@ -6,6 +6,8 @@ from groups import asked, console_of, group_of, invite, join, new_home, wait_con
 from netns import wait_for
 
 from ipop import state
+from ipop.group.charter import Charters
+from ipop.group.identity import Identity
 from ipop.group.store import Shelf
 from ipop.ports import crypto, files
 
@@ -41,11 +43,11 @@ def meet_at(broker, *homes, seconds=10):
         wait_for(lambda home=home: group_of(home)["brokers"] == [expected], seconds, f"{home.name}: at {broker.url}")
 
 
-def forget_places(home):
-    (home.folder / state.FILE).unlink()
+def rewrite(home, change):
+    """Change what the router, whose daemon is off, keeps of the group: `change(kept, identity)` gives what is other."""
     shelf = Shelf(files, crypto, str(home.folder / "groups"))
-    kept = shelf.load("friends").kept
-    shelf.keep("friends", dict(kept, places=[]))
+    saved = shelf.load("friends")
+    shelf.keep("friends", dict(saved.kept, **change(saved.kept, Identity(crypto, saved.seed))))
 
 
 def test_a_group_goes_to_another_broker(lab, homes, old, new):
@@ -62,7 +64,8 @@ def test_a_group_goes_to_another_broker(lab, homes, old, new):
         assert kinds.count("brokers") == 1
 
     # who was off during the change, and knows nobody's place any more, comes over by the old one
-    forget_places(lodge)
+    (lodge.folder / state.FILE).unlink()
+    rewrite(lodge, lambda kept, me: {"places": []})
     lodge.start_daemon()
     meet_at(new, lodge)
     wait_connected(lodge, "den", "cabin")
@@ -105,3 +108,25 @@ def test_who_does_not_own_the_group_is_told_so_and_a_slip_of_the_pen_harms_nobod
     for home in homes:
         assert home.daemon.status()["problems"] == []
     assert ping.lost() == 0
+
+
+def test_a_broker_that_only_a_later_release_understands_is_passed_over_and_told(lab, old):
+    den, cabin = new_home(lab, "den"), new_home(lab, "cabin")
+    asked(den, "group", "create", "friends", "--name", "den", "--broker", old.url)
+    join(cabin, invite(den))
+    wait_connected(cabin, "den")
+
+    def by_a_later_release(kept, me):
+        charters = Charters(crypto, kept["group"], kept["charter"])
+        charters.revise(me, ["mqtt://a.example?way=quic", old.url], 0)
+        return {"charter": charters.current.data}
+
+    den.daemon.stop()
+    rewrite(den, by_a_later_release)
+    den.start_daemon()
+    for home in (den, cabin):
+        meet_at(old, home)
+        wait_for(lambda home=home: home.daemon.status()["problems"], 10, f"{home.name}: a word about it")
+        (problem,) = home.daemon.status()["problems"]
+        assert "too old for one of the brokers of friends" in problem
+    assert console_of(cabin).ping(console_of(den).address).received

@@ -261,7 +261,7 @@ class Member(Router):
     def _follow_brokers(self):
         """As Membership._follow_brokers."""
         group = self.group
-        if list(group.brokers) != self._brokers:
+        if list(group.brokers) != self._brokers[: len(group.brokers)]:
             if self.meets_at != group.charter.brokers[0]:
                 farewell = group.farewell()
                 if farewell is not None:
