@@ -86,6 +86,7 @@ class Daemon:
                     self._on_uplink,
                 )
             )
+            self.uplink.forwarding.set(options.relay_limit, now)
             self._static = self._keep(StaticNetwork(self._timestamps, self.uplink, poller, self._set_problem))
             self._static.follow(options, now)
             if self.static is not None:
@@ -279,6 +280,7 @@ class Daemon:
         self._keep_config(text)
         self._apply_log_level()
         self.uplink.use_servers(new.stun, new.turn, now)
+        self.uplink.forwarding.set(new.relay_limit, now)
         failed = self._follow(new, now)
         if failed:
             text = "the rest of the new configuration is applied, but this runs on as it was: " + "; ".join(failed)

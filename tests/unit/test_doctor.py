@@ -256,6 +256,9 @@ def test_no_broker():
     assert line.startswith("friends: refused: does it run") and line.endswith("mqtt://a.example, mqtt://b.example")
     brokers[1]["connected"] = True
     assert not wrong("broker", facts(group={"brokers": brokers}))
+    told = said("friends broker", "the members of friends go on at the broker that the group has left")
+    (line,) = wrong("broker", facts(group={"brokers": brokers}, status=told))
+    assert "has left" in line and line.endswith("Tried: mqtt://a.example")
 
 
 def test_nobody_is_reached_and_why():
