@@ -80,6 +80,14 @@ FW4 = """table inet fw4 {
 		reject comment "!fw4: Reject any other traffic"
 	}
 
+	chain input_lan {
+		jump accept_from_lan
+	}
+
+	chain accept_from_lan {
+		iifname "br-lan" counter packets 0 bytes 0 accept comment "!fw4: accept lan IPv4/IPv6 traffic"
+	}
+
 	chain input_wan {
 		meta nfproto ipv4 udp dport 68 counter packets 0 bytes 0 accept comment "!fw4: Allow-DHCP-Renew"
 		udp dport 51820 counter packets 9 bytes 1548 accept comment "!fw4: ubus:ipop[main] rule 0"
@@ -178,6 +186,7 @@ def test_what_nft_says_about_the_port():
     ):
         assert port_is(drop % ("accept", "\t\t%s\n" % rule), 51820, ["wan"]) == UNTOUCHED, rule
     assert port_is(drop % ("accept", '\t\tiifname { "wan", "wwan" } drop\n'), 51820, ["wan"]) == CLOSED
+    assert port_is(FW4, 51821, ["br-lan"]) == OPEN, "an access point in a LAN that it trusts"
     assert port_is(FW4, 51820, ["wan"]) == OPEN and port_is(FW4, 51820, ["pppoe-wan"]) == CLOSED
     inside = FW4.replace('iifname "wan" jump input_wan', 'iifname "br-ipop0" jump input_wan')
     assert port_is(inside, 51820, ["wan"]) == CLOSED, "who lets it in from the group lets in nobody from outside"
