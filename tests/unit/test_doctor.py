@@ -142,6 +142,8 @@ def test_no_tun():
 def test_not_on_ubus():
     (line,) = wrong("ubus", on_openwrt(ubus="ubus call ipop nat: there is no such object"))
     assert "ubusd has not read" in line and "/usr/share/acl.d/ipop.json" in line
+    (line,) = wrong("ubus", on_openwrt(ubus="no such object", status=said("ubus", "ubusd refuses the object ipop")))
+    assert line == "ubusd refuses the object ipop: "
     assert not [finding for finding in examine(facts(ubus=None)) if finding.check == "ubus"]
 
 
@@ -219,6 +221,8 @@ def test_where_openwrt_makes_the_bridge_it_is_known_by_the_device():
     assert wrong("none", known) == []
     (line,) = wrong("bridge", on_openwrt(files, bridges={"ipop0": None}, mtus={}, **served))
     assert "ipop setup --apply" in line
+    (line,) = wrong("bridge", on_openwrt(files, bridges={"ipop0": None}, mtus={}, undone=[], **served))
+    assert "'ifup ipop0'" in line, "setup has nothing to change"
 
 
 def test_what_setup_has_not_done_yet():
