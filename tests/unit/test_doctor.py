@@ -225,6 +225,16 @@ def test_where_openwrt_makes_the_bridge_it_is_known_by_the_device():
     assert "'ifup ipop0'" in line, "setup has nothing to change"
 
 
+def test_dnsmasq_that_calls_this_router_a_way_to_the_ipv6_internet():
+    for said, is_wrong in (
+        ("ra-param=br-lan,0,7200\nra-param=br-group,0,7200\nenable-ra\n", True),
+        ("ra-param=br-group,high,0,7200", True),
+        ("ra-param=br-group,0,0\nra-param=br-group2,0,7200\n", False),
+    ):
+        lines = wrong("ipv6", on_openwrt(dnsmasq=said))
+        assert len(lines) == is_wrong and all("odhcpd enable" in line for line in lines), said
+
+
 def test_what_setup_has_not_done_yet():
     assert wrong("setup", on_openwrt(undone="two groups have the same subnet")) == ["two groups have the same subnet: "]
     (line,) = wrong("setup", on_openwrt(undone=["the bridge br-ipop0, of ipop0", "the router can be pinged"]))

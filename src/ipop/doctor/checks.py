@@ -204,6 +204,7 @@ CHECKS = (
     openwrt.setup,
     openwrt.zone,
     openwrt.dhcp,
+    openwrt.advertised,
     served,
     mtu,
     conflict,
