@@ -39,8 +39,10 @@ class Wishes:
         self._look_at = self._try_at = 0
 
     def set_served(self, is_served, now):
-        """Whether OpenWrt serves any group: else no file is written where there was none."""
+        """Whether OpenWrt serves any group: else no file is written where there was none. What stood in the way of
+        anything may be mended by the same change of the configuration."""
         self._is_served = is_served
+        self._look_at = self._try_at = now
         self._change(now)
 
     def be_silent(self):
