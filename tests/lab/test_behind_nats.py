@@ -8,6 +8,7 @@ from brokers import Mosquitto
 from groups import console_of, create, invite, join, new_home
 from netns import wait_for
 
+
 def sent_by(host, interface):
     """Bytes that have left a host there so far."""
     return int(host.run(["cat", f"/sys/class/net/{interface}/statistics/tx_bytes"]).stdout)
