@@ -1,11 +1,13 @@
 """The way out of this router, as the daemon sees it: its addresses, what it sends, and what is asked for both.
 
-All that leaves for other nodes goes through here. What is to go by TURN (wire/ways.py) leaves from our address at a
-TURN server, and all else from the data socket. An Outside and a TurnLine are fed and heard.
+All that leaves for other nodes goes through here, and `forwarding` says how much of that may be others'. What is to go
+by TURN (wire/ways.py) leaves from our address at a TURN server, and all else from the data socket. An Outside and a
+TurnLine are fed and heard.
 """
 
 from .errors import UserError
 from .overlay.outside import Outside
+from .overlay.relay import Limit
 from .ports import Resolver, Udp, clock, crypto, files, interfaces
 from .turn_line import TurnLine
 from .turn_url import UDP
@@ -38,6 +40,7 @@ class Uplink:
         self._on_change = on_change
         self._secret = _secret(state_dir + "/secret")
         self._outside = Outside(crypto, self._secret, udp.port, count)
+        self.forwarding = Limit()
         self.looks = 0  # how often it was looked what this machine's network is like
         self._hosts = []  # our own IP addresses
         self._gateway = None

@@ -21,8 +21,6 @@ WORDS = {
     nats.IPV6_ONLY: "IPv6 only",
 }
 
-pytestmark = pytest.mark.timeout(90)
-
 
 def test_each_kind_of_nat_is_told_in_words(lab):
     coturn = Coturn(lab)

@@ -4,6 +4,7 @@
 // What the daemon tells, in words for somebody who has never heard of it: whether it works, and if not, what to do.
 
 const THROUGH = 'through ';
+const ADVISED = 4;  // members that are spoken of
 
 function plural(n, one, many) {
 	return (n === 1 ? one : many).format(n);
@@ -72,7 +73,7 @@ function quotedNames(groups) {
 function trouble(group) {
 	if (group.state === 'joining')
 		return { level: 'warn', text: _('Joining “%s”: %s').format(group.name, group.text) };
-	if (group.state === 'damaged')
+	if (group.state === 'damaged' || group.text)
 		return { level: 'bad', text: _('“%s” does not work: %s').format(group.name, group.text) };
 	return null;
 }
@@ -81,10 +82,13 @@ function noBroker(group) {
 	return group.brokers.length && !group.brokers.some(broker => broker.connected);
 }
 
-// {level: 'good', 'warn' or 'bad', text: one sentence, notes: [what to do]}
-function verdict(status, peers) {
+// {level: 'good', 'warn', 'bad' or 'none', text: one sentence, notes: [what to do], next: what to press: 'begin', 'group',
+// 'invite' or nothing}
+function verdict(status, all) {
 	const groups = status.groups.filter(group => group.state !== 'off');
 	const troubles = groups.map(trouble).filter(each => each);
+	const lost = groups.filter(trouble).map(group => group.name);
+	const peers = all.filter(peer => !lost.includes(peer.group));
 	const connected = peers.filter(peer => peer.state === 'connected').length;
 	const away = peers.filter(peer => peer.state !== 'connected');
 	const notes = status.problems.slice();
@@ -96,17 +100,21 @@ function verdict(status, peers) {
 		return {
 			level: 'none',
 			text: _('This router is in no group yet.'),
-			notes: notes.concat(_('Create a group, or join one with an invite that a friend sends you.'))
+			notes: notes.concat(_('A group is one LAN of several homes: consoles, players and printers find each other as if all were in one house.'), _('Create a group, or join one with an invite that a friend sends you.')),
+			next: 'begin'
 		};
 	if (troubles.length && !peers.length)
-		return { level: troubles[0].level, text: troubles[0].text, notes: notes };
+		return { level: troubles[0].level, text: troubles[0].text, notes, next: 'group' };
 	if (!peers.length)
 		return {
 			level: 'warn',
 			text: _('Ready, but nobody else is in %s yet.').format(quotedNames(groups)),
-			notes: notes.concat(_('Invite somebody: they paste one line on their router.'))
+			notes: notes.concat(_('Invite somebody: they paste one line on their router.')),
+			next: 'invite'
 		};
-	notes.push(...troubles.map(each => each.text), ...away.slice(0, 4).map(advice));
+	notes.push(...troubles.map(each => each.text), ...away.slice(0, ADVISED).map(advice));
+	if (away.length > ADVISED)
+		notes.push(plural(away.length - ADVISED, _('One more is not connected.'), _('%d more are not connected.')));
 	if (!connected)
 		return {
 			level: 'bad',
@@ -159,8 +167,12 @@ function nat(answer) {
 	return { level, text, help };
 }
 
+// Who has to be let in by somebody at this router.
+function waiting(status) {
+	return status.groups.filter(group => group.requests).map(group => _('Somebody waits to be let into “%s”.').format(group.name));
+}
+
 return baseclass.extend({
-	advice,
 	clock,
 	duration,
 	isDetour,
@@ -168,6 +180,7 @@ return baseclass.extend({
 	plural,
 	relay,
 	verdict,
+	waiting,
 	way,
 
 	size,
