@@ -19,11 +19,14 @@ return view.extend({
 		return Promise.all([ this.groups(), uci.load('ipop') ]);
 	},
 
+	// null where it doesn't answer
 	groups() {
-		return daemon.ask('groups').catch(() => []);
+		return daemon.ask('groups').catch(() => null);
 	},
 
 	render([ groups ]) {
+		if (!L.hasViewPermission())
+			this.handleSave = this.handleSaveApply = this.handleReset = null;
 		const map = new form.Map('ipop', null, null);
 		const section = schema.globals(map);
 		const better = {
@@ -39,7 +42,7 @@ return view.extend({
 
 		for (const name of SHOWN)
 			schema.add(section, 'globals', name, better[name]);
-		return schema.render(map).then(node => elements.page(h('h2', {}, _('Settings')), node, this.brokers(groups)));
+		return schema.render(map).then(node => elements.page(h('h2', {}, _('Settings')), node, groups ? this.brokers(groups) : ''));
 	},
 
 	brokers(groups) {
@@ -53,7 +56,7 @@ return view.extend({
 			table.node.hidden = !rows.length;
 			none.hidden = rows.length > 0;
 		};
-		const look = () => this.groups().then(update);
+		const look = () => this.groups().then(groups => groups && update(groups));
 		const owned = groups.filter(group => group.state === 'member' && group.role === 'owner' && L.hasViewPermission());
 
 		update(groups);
