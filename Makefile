@@ -43,9 +43,9 @@ demo-clean:
 	@tests/setup demo
 	@$(BIN)/python tests/lab/demo.py --clean
 
-# Four at a time: one waits for what takes minutes, and the lab's others mostly wait too. A chosen few run one by one, so that -s and --pdb work.
+# Six at a time: three wait for what takes minutes, and the lab's others mostly wait too. A chosen few run one by one, so that -s and --pdb work.
 test: lint $(BUILT)
-	@INTERPRETER=$(INTERPRETER) $(BIN)/pytest $(if $(T),$(T),-q -n 4 --dist loadgroup)
+	@INTERPRETER=$(INTERPRETER) $(BIN)/pytest $(if $(T),$(T),-q -n 6 --dist loadgroup)
 
 matrix:
 	@tests/setup test

@@ -9,9 +9,12 @@ A module that can't run there says so, and why: `MICROPYTHON = "an hour of virtu
 
 import ast
 import linecache
+import os
 import re
 import signal
 import subprocess
+import sys
+import zlib
 from functools import cached_property
 from pathlib import Path
 
@@ -20,14 +23,32 @@ import pytest
 ROOT = Path(__file__).parent.parent
 MICROPYTHON = ROOT / ".cache/micropython/micropython"
 BOTH_INTERPRETERS = (ROOT / "tests/unit", ROOT / "tests/sim")
-SECONDS = 100  # for one module; below the limit that pytest sets for one test
+SECONDS = 250  # for one module; below the limit that pytest sets for one test
 HEAP = "128M"
 MARK = "\x01"
+
+# Programs are started hundreds of times here: they are compiled once, whatever is usual on this machine.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def pytest_configure(config):
     # So that a terminated run leaves the labs it built by the same door as an interrupted one.
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=143))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """Workers begin with what takes longest, so that none of them is left alone with it. The rest is mixed: what
+    computes runs beside what waits."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: (-seconds(item), zlib.crc32(item.nodeid.encode())))
+
+
+def seconds(item):
+    """How long it takes by itself, as far as it has been said; or all together that stay on one worker."""
+    marker = item.get_closest_marker("long")
+    return marker.kwargs["seconds"] if marker else 0
 
 
 def pytest_collect_file(file_path, parent):
@@ -70,7 +91,7 @@ class MicroPythonTest(pytest.Item):
     def __init__(self, *, line, **rest):
         super().__init__(**rest)
         self.line = line
-        self.add_marker(pytest.mark.xdist_group(self.parent.name))
+        self.add_marker(pytest.mark.xdist_group(f"micropython-{self.path.stem}"))  # no ']': xdist finds it by that
 
     def runtest(self):
         passed, output = self.parent.reports[self.name]

@@ -87,6 +87,7 @@ class Daemon:
                     self._on_uplink,
                 )
             )
+            self.uplink.forwarding.set(options.relay_limit, now)
             self._static = self._keep(StaticNetwork(self._timestamps, self.uplink, poller, self._set_problem))
             self._static.follow(options, now)
             if self.static is not None:
@@ -248,6 +249,12 @@ class Daemon:
         """Our addresses, or what they look like from outside, may have changed."""
         if self.groups is not None:
             (self.groups.handle_new_addresses if is_new else self.groups.say_where)(now)
+        if is_new:
+            self._call_the_lost(now)
+
+    def _call_the_lost(self, now):
+        for network in self.networks():
+            network.node.handle_new_network(now)
 
     def _count(self, reason):
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
@@ -274,6 +281,7 @@ class Daemon:
         self._keep_config(text)
         self._apply_log_level()
         self.uplink.use_servers(new.stun, new.turn, now)
+        self.uplink.forwarding.set(new.relay_limit, now)
         failed = self._follow(new, now)
         if failed:
             text = "the rest of the new configuration is applied, but this runs on as it was: " + "; ".join(failed)
@@ -309,7 +317,9 @@ class Daemon:
 
     def gather(self):
         """The way out may be another one: SIGUSR1, from whoever hears of the WAN."""
-        self.uplink.gather(clock.monotonic())
+        now = clock.monotonic()
+        self.uplink.gather(now)
+        self._call_the_lost(now)
 
     def stop(self):
         self._stopping = True

@@ -232,7 +232,7 @@ def load(table):
             lab.introduce(den, cabin)
             lab.start_daemons()
             pc, tv = den.add_console("pc"), cabin.add_console("tv")
-            assert pc.ping(tv.address).received
+            assert pc.reaches(tv.address)
             before = [meters.memory(home.daemon.process.pid) for home in lab.homes]
             for size in (SMALL, LARGE):
                 flood(table, interpreter, lab.homes, size)

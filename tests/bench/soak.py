@@ -55,7 +55,7 @@ def build(lab):
         console.run(["ethtool", "-K", "eth0", "tso", "off", "gso", "off"])
     lab.start_daemons()
     pc, tv = (home.consoles[0] for home in homes)
-    assert pc.ping(tv.address).received
+    assert pc.reaches(tv.address)
     return homes
 
 

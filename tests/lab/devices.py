@@ -7,14 +7,14 @@ import sys
 import time
 from collections import namedtuple
 
-from netns import PROGRAMS, LabError, wait_for
+from netns import PATIENCE, PROGRAMS, LabError, wait_for
 
 SERVICE = "_http._tcp.local"
 
 Transfer = namedtuple("Transfer", "size seconds intact")
 
 
-def find_game(seeker, host, name, seconds=5):
+def find_game(seeker, host, name, seconds=20):
     """{"game", "address", "ms"} of the first host that answers the seeker's broadcast, or None."""
     game = host.spawn([sys.executable, PROGRAMS / "lan_game.py", "host", name])
     try:
@@ -39,7 +39,7 @@ def publish_service(console, name, port=80):
     return daemon
 
 
-def find_service(console, seconds=5):
+def find_service(console, seconds=20):
     """{"service", "address", "port", "ms"} of the first service that multicast DNS finds, or None."""
     return _found(console, "mdns_find.py", SERVICE, seconds)
 
@@ -52,10 +52,10 @@ def offer_media(console, kind, location):
     console.run([sys.executable, PROGRAMS / "ssdp.py", "offer", path, kind, location])
 
 
-def find_media(console, kind, seconds=5):
+def find_media(console, kind, seconds=20):
     """Where the first one is that SSDP finds, or None."""
     command = [sys.executable, PROGRAMS / "ssdp.py", "find", kind, seconds]
-    return console.run(command, check=False, timeout=seconds + 5).stdout.strip() or None
+    return console.run(command, check=False).stdout.strip() or None
 
 
 def serve_file(console, megabytes):
@@ -69,16 +69,16 @@ def serve_file(console, megabytes):
     return hashlib.sha256(content).hexdigest()
 
 
-def fetch_file(console, address, checksum, seconds=30):
+def fetch_file(console, address, checksum, seconds=60):
     command = ["timeout", seconds, "busybox", "wget", "-q", "-O", "-", f"http://{address}/file"]
     start = time.monotonic()
-    content = console.run(command, check=False, timeout=seconds + 5, text=False).stdout
+    content = console.run(command, check=False, timeout=seconds + PATIENCE, text=False).stdout
     took = time.monotonic() - start
     return Transfer(len(content), took, hashlib.sha256(content).hexdigest() == checksum)
 
 
 def _found(console, program, *arguments):
-    done = console.run([sys.executable, PROGRAMS / program, *arguments], check=False, timeout=30)
+    done = console.run([sys.executable, PROGRAMS / program, *arguments], check=False)
     if done.stderr:
         raise LabError(f"{console.name}: {program}:\n{done.stderr}")
     return json.loads(done.stdout) if done.stdout else None

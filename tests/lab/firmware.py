@@ -6,6 +6,7 @@
     /dev            a router's own: /dev/net/tun is root's alone
 """
 
+import atexit
 import io
 import os
 import re
@@ -14,6 +15,8 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import tempfile
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -48,12 +51,14 @@ def build(root, interpreter, package):
     install(root, package)
 
 
-def packages(folder):
-    """{interpreter: our package for it}, as `make feed` builds them; into this folder, unless they are there."""
-    if not folder.exists():
-        command = [sys.executable, ROOT / "openwrt-feed/build", "--out", folder, "--key", folder.with_suffix(".key")]
-        subprocess.run(command, check=True, capture_output=True)
-    return {interpreter: next(folder.glob(f"{name}_*.ipk")) for interpreter, name in PACKAGES.items()}
+@cache
+def packages():
+    """{interpreter: our package for it}, as `make feed` builds them; they are gone with this process."""
+    folder = Path(tempfile.mkdtemp(prefix="ipop-feed-"))
+    atexit.register(shutil.rmtree, folder)
+    command = [sys.executable, ROOT / "openwrt-feed/build", "--out", folder / "feed", "--key", folder / "key"]
+    subprocess.run(command, check=True, capture_output=True)
+    return {interpreter: next(folder.glob(f"feed/{name}_*.ipk")) for interpreter, name in PACKAGES.items()}
 
 
 def install(root, package):

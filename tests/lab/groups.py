@@ -3,7 +3,7 @@
     den, cabin = new_home(lab, "den"), new_home(lab, "cabin", nat=True)
     create(den, "friends", broker.url)
     join(cabin, invite(den))
-    assert console_of(cabin).ping(console_of(den).address).received
+    assert console_of(cabin).reaches(console_of(den).address)
 """
 
 import json
@@ -38,7 +38,7 @@ def invite(home, *words):
 
 
 def join(home, line, *words, name=None, check=True):
-    return home.daemon.ipop("join", line, "--name", name or home.name, "--wait", 20, *words, check=check)
+    return home.daemon.ipop("join", line, "--name", name or home.name, "--wait", 40, *words, check=check)
 
 
 def group_of(home, name=None):

@@ -6,7 +6,7 @@
         pc, tv = den.add_console("pc"), cabin.add_console("tv")
         lab.introduce(den, cabin)                   # each has the other in its configuration
         lab.start_daemons()
-        assert pc.ping(tv.address).received
+        assert pc.reaches(tv.address)
 
           pc            internet            tv
           |            /        \\           |
@@ -97,6 +97,9 @@ class Lab:
         # A second Ctrl-C must not leave half of it standing.
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
+            for process in self.processes:
+                if process.alive():
+                    process.popen.terminate()
             for process in reversed(self.processes):
                 process.stop(timeout=2)
             netns.remove(self.prefix)
@@ -116,9 +119,9 @@ class Lab:
         self.homes.append(home)
         return home
 
-    def delay(self, home, ms):
-        """From now on what crosses the home's WAN cable takes so much longer, in each direction."""
-        home.gateway.cable.delay(ms)
+    def delay(self, home, ms, ms6=None):
+        """From now on what crosses the home's WAN cable takes so much longer, in each direction; IPv6 `ms6`."""
+        home.gateway.cable.delay(ms, ms6)
 
     def introduce(self, *homes):
         """Write each of these homes into the configuration of the others."""

@@ -23,6 +23,8 @@ BIN = Path(sys.executable).parent  # where `ipop` and `ipopd` were installed
 _NAMESPACES = Path("/run/netns")
 _OWNED = re.compile(r"(ipop-(\d+)-(\d+)-\d+)(?:$|-)")
 
+PATIENCE = 30  # s that a busy machine may take longer than one with nothing else to do
+
 Ping = namedtuple("Ping", "sent received times_ms")
 
 
@@ -66,11 +68,12 @@ def folder(prefix):
 
 
 def wait_for(condition, seconds, what):
-    """The condition's first true value; a LabError that names `what` if there is none in time."""
-    deadline = time.monotonic() + seconds
+    """The condition's first true value; a LabError that names `what` if there is none in time: these seconds are what
+    an idle machine needs at most, and a busy one gets some more."""
+    deadline = time.monotonic() + seconds + PATIENCE
     while not (value := condition()):
         if time.monotonic() > deadline:
-            raise LabError(f"{what}: not within {seconds} s")
+            raise LabError(f"{what}: not within {seconds + PATIENCE} s")
         time.sleep(0.02)
     return value
 
@@ -86,7 +89,7 @@ class Host:
         _command("ip", "netns", "add", self.netns, check=True)
         self.ip("link set lo up")
 
-    def run(self, argv, timeout=20, check=True, text=True, **options):
+    def run(self, argv, timeout=20 + PATIENCE, check=True, text=True, **options):
         """Run a program to its end; its standard output and error are in the result."""
         try:
             done = subprocess.run(self._command(argv), timeout=timeout, capture_output=True, text=text,
@@ -116,11 +119,19 @@ class Host:
 
     def ping(self, address, count=3, interval=0.2, size=56, wait=1):
         command = ["ping", "-n", "-c", count, "-i", interval, "-s", size, "-W", wait, address]
-        return parse_ping(self.run(command, check=False, timeout=count * (interval + wait) + 5).stdout)
+        return parse_ping(self.run(command, check=False, timeout=count * (interval + wait) + PATIENCE).stdout)
 
-    def start_ping(self, address, interval=0.1):
-        """A ping that goes on, until it is asked what it `lost`."""
-        return EndlessPing(self.spawn(["ping", "-n", "-i", interval, address]))
+    def reaches(self, address):
+        """Whether it answers a ping, soon; a busy machine is given time."""
+        ping, until = ["ping", "-n", "-c", 1, "-i", 0.1, "-w", 5, address], time.monotonic() + 10
+        while self.run(ping, check=False).returncode:  # it also ends at the first word of somebody who doesn't know
+            if time.monotonic() > until:
+                return False
+        return True
+
+    def start_ping(self, address, interval=0.1, size=56):
+        """A ping that goes on, in packets that nobody may cut into fragments, until it is asked what it `lost`."""
+        return EndlessPing(self.spawn(["ping", "-n", "-M", "do", "-i", interval, "-s", size, address]))
 
     def _command(self, argv):
         die_with_us = [] if self.lab.keep else ["setpriv", "--pdeathsig", "KILL"]
@@ -179,12 +190,15 @@ class EndlessPing:
     def __init__(self, process):
         self._process = process
 
-    def lost(self):
-        """Stop, and tell how many got no answer. One that was on its way just now is none of them."""
-        output = self._process.interrupt()
-        ping, numbers = parse_ping(output), re.findall(r"icmp_seq=(\d+)", output)
-        on_its_way = bool(numbers) and int(numbers[-1]) == ping.sent - 1
-        return ping.sent - ping.received - on_its_way
+    def lost(self, of=0):
+        """Stop as soon as some that are sent from now on, and after so many, are answered; how many before were not."""
+        enough = max(self._answered() | {of}) + 5
+        wait_for(lambda: max(self._answered() | {0}) >= enough, 5, f"{self._process.host.name}: answers to pings")
+        self._process.interrupt()
+        return len(set(range(1, enough - 1)) - self._answered())  # of the last two one may have overtaken the other
+
+    def _answered(self):
+        return {int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", self._process.output)}
 
 
 def parse_ping(text):

@@ -31,7 +31,7 @@ class Router(Home):
         self.lab.folder.chmod(0o711)  # the daemon is not root
         self.folder.chmod(0o711)
         self.root = self.folder / "root"
-        self.package = firmware.packages(self.lab.folder / "feed")[self.interpreter]
+        self.package = firmware.packages()[self.interpreter]
         firmware.build(self.root, self.interpreter, self.package)
         self.globals = {"enabled": 1, "serve": "openwrt"}
         self.procd = Procd(self)

@@ -5,9 +5,12 @@ import os
 import socket
 import threading
 
+from netns import wait_for
+
 CLONE_NEWNET = 0x40000000
 ETH_P_ALL = 3
-PATIENCE = 0.3  # s in which a datagram arrives, if it does
+SILENCE = 0.5  # s after which nothing comes any more that only the kernel sends on
+THROUGH_A_TUNNEL = 5  # s; less than a busy machine needs for a frame that two daemons handle is no sign of a loss
 
 
 class Udp:
@@ -17,7 +20,7 @@ class Udp:
         self.address = host.address6 if ipv6 else host.address, port
         self._socket = opened_in(host, socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("", port))
-        self._socket.settimeout(PATIENCE)
+        self._socket.settimeout(SILENCE)
 
     def send(self, address):
         self._socket.sendto(b"hello", address)
@@ -30,13 +33,18 @@ class Udp:
             return None
 
     def gets(self, other, size):
-        """Whether so many bytes that the other sends here arrive as they were sent."""
+        """Whether so many bytes that the other sends here arrive as they were sent; it may be through a tunnel."""
         data = os.urandom(size)
         other._socket.sendto(data, self.address)
+        self._socket.settimeout(THROUGH_A_TUNNEL)
         try:
-            return self._socket.recv(65536) == data
+            while self._socket.recv(65536) != data:
+                pass  # late, of an earlier time
+            return True
         except TimeoutError:
             return False
+        finally:
+            self._socket.settimeout(SILENCE)
 
     def hears(self, other, at):
         """Whether what the other sends to `at` arrives."""
@@ -55,7 +63,7 @@ class Wire:
     def __init__(self, host, interface="eth0"):
         self._socket = opened_in(host, socket.AF_PACKET, socket.SOCK_RAW)
         self._socket.bind((interface, ETH_P_ALL))
-        self._socket.settimeout(PATIENCE)
+        self._socket.settimeout(SILENCE)
 
     def send(self, frame):
         self._socket.send(frame)
@@ -70,6 +78,12 @@ class Wire:
                     found.append(frame)
         except TimeoutError:
             return found
+
+    def heard_up_to(self, last):
+        """The same, until this one has come."""
+        found = []
+        wait_for(lambda: found.extend(self.heard()) or any(last in frame for frame in found), 5, "the last frame")
+        return found
 
 
 def opened_in(host, family, kind):

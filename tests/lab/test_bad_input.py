@@ -6,8 +6,6 @@ import pytest
 from lab import PORT
 from netns import BIN
 
-pytestmark = pytest.mark.timeout(30)
-
 
 @pytest.fixture
 def den(lab):

@@ -1,12 +1,11 @@
 """A router learns at once that its addresses or its way out have changed: nobody has to restart anything."""
 
 import json
+import signal
 
 import pytest
 from lab import ROOT, Lab
 from netns import BIN, PROGRAMS, wait_for
-
-pytestmark = pytest.mark.timeout(60)
 
 INTERPRETERS = {
     "cpython": [BIN / "python"],
@@ -23,12 +22,12 @@ def story(request):
 class Story:
     def __init__(self, lab, interpreter):
         self.router = lab.add_home("cabin", nat=True, ipv6=True).router
-        self._process = self.router.spawn([*interpreter, PROGRAMS / "changes.py"])
+        self.program = self.router.spawn([*interpreter, PROGRAMS / "changes.py"])
         self.wait_until(lambda where: True)
 
     def told(self):
         """What it said so far."""
-        return [json.loads(line) for line in self._process.output.splitlines(keepends=True) if line.endswith("\n")]
+        return [json.loads(line) for line in self.program.output.splitlines(keepends=True) if line.endswith("\n")]
 
     def wait_until(self, is_so):
         wait_for(lambda: (told := self.told()) and is_so(told[-1]), 5, "word of a change")
@@ -81,9 +80,11 @@ def test_a_cable_that_is_pulled(story):
     story.wait_for_address("wan", "2001:db8:1:1::2", gone=True)
 
 
-def test_a_thousand_changes_at_once_are_told_once_or_a_few_times(story):
+def test_a_thousand_changes_that_wait_are_told_once_or_a_few_times(story):
     told = len(story.told())
     addresses = [f"10.200.{i // 250}.{i % 250 + 1}" for i in range(1000)]
+    story.program.popen.send_signal(signal.SIGSTOP)
     story.router.ip(*[f"addr add {address}/32 dev wan" for address in addresses])
+    story.program.popen.send_signal(signal.SIGCONT)
     story.wait_for_address("wan", addresses[-1])
-    assert len(story.told()) - told < 500
+    assert len(story.told()) - told < 10

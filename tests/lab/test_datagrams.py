@@ -10,8 +10,6 @@ from sockets import Udp
 
 SOURCES = {"PYTHONPATH": str(ROOT / "src"), "MICROPYPATH": str(ROOT / "src")}
 
-pytestmark = pytest.mark.timeout(60)
-
 
 @pytest.mark.parametrize("interpreter", [sys.executable, "micropython"], ids=["cpython", "micropython"])
 @pytest.mark.parametrize("lab", ["cpython"], indirect=True)

@@ -11,8 +11,6 @@ from netns import BIN, wait_for
 from routers import RouterWithNetwork, add_router
 from ubusd import STAND_IN, Ubusd
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture
 def broker(lab):
@@ -27,7 +25,7 @@ def den(lab, broker):
     wait_connected(den, "cabin")
     pc, tv = console_of(den), console_of(cabin)
     wait_for(lambda: pc.ping(tv.address, count=1).received, 10, "the cabin's console")
-    assert wrong(den) == {}
+    well(den)
     den.cabin = cabin
     return den
 
@@ -53,11 +51,11 @@ def named(home, check, *words, seconds=10):
         found = wrong(home)
         return list(found) == [check] and all(word in found[check] for word in words)
 
-    wait_for(sees, seconds, f"the doctor naming {check}: {words}; it said {wrong(home)}")
+    wait_for(sees, seconds, f"the doctor naming {check}: {words}")
 
 
 def well(home):
-    wait_for(lambda: wrong(home) == {}, 15, f"all being well; it said {wrong(home)}")
+    wait_for(lambda: wrong(home) == {}, 15, "all being well")
 
 
 def test_what_is_broken_is_named_until_it_is_mended(den, broker):
@@ -100,8 +98,7 @@ def test_nobody_is_reached(den):
     den.cabin.daemon.kill()
     den.daemon.stop()
     den.start_daemon()
-    found = wait_for(lambda: "members" in wrong(den) and wrong(den), 10, "nobody being reached")
-    assert "none of 1 members is reached: cabin: " in found["members"] and list(found) == ["members"]
+    named(den, "members", "none of 1 members is reached: cabin: ")
 
 
 def test_a_daemon_that_does_not_run_and_why(lab):
@@ -178,7 +175,7 @@ def test_what_setup_has_not_done_and_then_has(lab, broker):
     undone = wait_for(lambda: found().get("setup"), 10, "what has not been set up")
     assert "are not in this router's network yet" in undone and "'ipop setup --apply'" in undone
     den.obey()
-    wait_for(lambda: found() == {}, 15, f"all being well; it said {found()}")
+    wait_for(lambda: found() == {}, 15, "all being well")
     shown = json.loads(den.home.daemon.ipop("--json", "doctor").stdout)
     assert {"setup", "bridge", "zone", "dhcp", "mtu"} <= {each["check"] for each in shown}
 

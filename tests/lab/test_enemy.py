@@ -22,8 +22,6 @@ from ipop.wg.noise import Initiator
 from ipop.wg.peer import PROLOGUE
 from ipop.wg.suites import suites
 
-pytestmark = pytest.mark.timeout(110)
-
 SUITE = suites(crypto)["sha256"]
 OWN = ("stays-local", "querier", "too-large", "no-endpoint")
 TYPES = {1: "initiation", 2: "response", 3: "cookie", 4: "transport"}
@@ -47,7 +45,7 @@ def story(lab):
     story = Story(den, silent, enemy)
     lodge.start_daemon()
     flood = enemy.spawn([sys.executable, PROGRAMS / "flood.py", lodge.router.address, PORT, "sha256",
-                         lodge.public_key, 30])
+                         lodge.public_key, 300])
     wait_for(lambda: lodge.daemon.status()["dropped"].get("under-load"), 10, "a busy lodge")
 
     def den_was_handed_a_cookie():  # now and then a call finds room in the budget, and needs none
@@ -59,7 +57,7 @@ def story(lab):
     cabin.start_daemon()
     wait_for(lambda: phone.ping(pc.address, count=1).received, 45, "the lodge, busy as it is")
     flood.kill()
-    assert tv.ping(pc.address).received
+    assert tv.reaches(pc.address)
     story.playing = tv.start_ping(pc.address)
     return story
 

@@ -9,8 +9,6 @@ from brokers import Mosquitto
 from groups import asked, console_of, invite, new_home, wait_connected
 from netns import wait_for
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture
 def broker(lab):
@@ -33,14 +31,13 @@ def test_from_an_invite_to_the_first_ping_with_nothing_else_typed(lab, den):
     """A console in one home reaches one in the other; how long that takes is printed."""
     times = []
     line = invite(den, "--uses", "10")
-    for n in range(10):
+    for n in range(5):
         cabin = new_home(lab, f"cabin{n}", nat=True)
         began = time.monotonic()
         assert join(cabin, line).returncode == 0
         pc = console_of(den)
         tv = console_of(cabin)
-        command = ["ping", "-n", "-c", 1, "-i", 0.1, "-w", 10, pc.address]
-        tv.run(command)
+        assert tv.reaches(pc.address)
         times.append(time.monotonic() - began)
     median, most = statistics.median(times), max(times)
     print(f"from join to the first ping: median {median:.2f} s of {len(times)}, at most {most:.2f} s")
@@ -52,11 +49,11 @@ def test_a_revoked_router_is_out_at_once(lab, den):
         assert join(home, invite(den)).returncode == 0
     pc, tv, phone = console_of(den), console_of(cabin), console_of(lodge)
     wait_connected(lodge, "den", "cabin")
-    assert tv.ping(pc.address).received and phone.ping(pc.address).received
+    assert tv.reaches(pc.address) and phone.reaches(pc.address)
     undisturbed = phone.start_ping(pc.address)
     asked(den, "revoke", "cabin")
-    wait_for(lambda: not tv.ping(pc.address, count=1).received, 5, "silence")
-    assert not tv.ping(phone.address, count=1).received
+    for console in (pc, phone):
+        wait_for(lambda console=console: not tv.ping(console.address, count=1).received, 5, "silence")
     roles = {member["name"].split("~")[0]: member["role"] for member in asked(lodge, "members", "--revoked")}
     assert roles["cabin"] == "revoked"
     assert undisturbed.lost() == 0
@@ -91,7 +88,8 @@ def test_who_has_to_be_approved_waits_for_it(lab, den):
     cabin, lodge = new_home(lab, "cabin"), new_home(lab, "lodge")
     line = invite(den, "--uses", "2", "--approve")
     for home in (cabin, lodge):
-        assert "waiting for approval" in home.daemon.ipop("join", line, "--wait", 2, check=False).stdout
+        assert "not in yet" in home.daemon.ipop("join", line, "--wait", 0, check=False).stderr
+        wait_for(lambda home=home: "waiting for approval" in home.daemon.ask("groups")[0]["text"], 10, "the den's word")
     waiting = {request["fingerprint"] for request in den.daemon.ask("requests")}
     assert waiting == {home.daemon.ask("groups")[0]["member_fingerprint"] for home in (cabin, lodge)}
     asked(den, "approve", cabin.daemon.ask("groups")[0]["member_fingerprint"])
@@ -104,7 +102,7 @@ def test_the_broker_dies_comes_back_empty_and_nobody_notices(lab, den, broker):
     cabin = new_home(lab, "cabin", nat=True)
     assert join(cabin, invite(den)).returncode == 0
     pc, tv = console_of(den), console_of(cabin)
-    assert tv.ping(pc.address).received
+    assert tv.reaches(pc.address)
     undisturbed = tv.start_ping(pc.address)
     broker.kill()
     time.sleep(2)
@@ -118,7 +116,7 @@ def test_the_broker_dies_comes_back_empty_and_nobody_notices(lab, den, broker):
     broker.start()
     lodge = new_home(lab, "lodge", nat=True)
     assert join(lodge, invite(den)).returncode == 0
-    assert console_of(lodge).ping(pc.address).received
+    assert console_of(lodge).reaches(pc.address)
     assert undisturbed.lost() == 0
 
 
@@ -157,7 +155,7 @@ def test_another_router_takes_over_with_the_recovery_line(lab, den):
     cabin = new_home(lab, "cabin", nat=True)
     assert join(cabin, invite(den)).returncode == 0
     pc, tv = console_of(den), console_of(cabin)
-    assert tv.ping(pc.address).received
+    assert tv.reaches(pc.address)
     before = den.daemon.ask("groups")[0]
     sealed = asked(den, "backup")
     den.daemon.stop()

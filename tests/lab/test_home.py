@@ -8,14 +8,14 @@
 
 import json
 import signal
+import time
+from pathlib import Path
 
 import pytest
 from cables import WanCable, link
 from lab import ROOT, Lab
 from netns import BIN, PROGRAMS, Host, wait_for
 from served import LEASE_SCRIPT, lease_script
-
-pytestmark = pytest.mark.timeout(100)
 
 INTERPRETERS = {
     "cpython": ["env", f"PYTHONPATH={ROOT / 'src'}", BIN / "python"],
@@ -107,8 +107,7 @@ class Home:
 
     def dnsmasqs(self):
         found = self.router.run(["ip", "netns", "pids", self.router.netns]).stdout.split()
-        names = [self.router.run(["cat", f"/proc/{pid}/comm"], check=False).stdout.strip() for pid in found]
-        return [int(pid) for pid, name in zip(found, names, strict=True) if name == "dnsmasq"]
+        return [int(pid) for pid in found if name_of(pid) == "dnsmasq"]
 
     def tables(self):
         return self.router.run(["nft", "list", "tables"]).stdout
@@ -120,6 +119,13 @@ class Home:
 
     def is_forwarding(self):
         return self.router.run(["cat", "/proc/sys/net/ipv4/ip_forward"]).stdout.strip() == "1"
+
+
+def name_of(pid):
+    try:
+        return Path("/proc", pid, "comm").read_text().strip()
+    except OSError:  # it has just ended
+        return None
 
 
 def look_up(device, name):
@@ -141,7 +147,7 @@ def test_a_device_gets_all_it_needs_and_no_way_out(home):
     assert 100 <= int(lease["ip"].removeprefix("10.77.5.")) <= 249
     assert (lease["mask"], lease["router"], lease["dns"]) == ("16", "", ROUTER)
     assert (lease["domain"], lease["search"]) == ("cabin.friends.internal", "cabin.friends.internal friends.internal")
-    assert reaches(home.pc, ROUTER)
+    assert home.pc.reaches(ROUTER)
     wait_for(lambda: [each for each in home.addresses(home.pc, "eth0") if each.startswith(ULA)], 10, "an IPv6 address")
     assert default_routes(home.pc) == ["", ""]
     assert not home.is_forwarding()
@@ -161,16 +167,15 @@ def test_without_a_plan_all_is_undone_while_the_daemon_goes_on(home):
     home.serve(internet=True)
     home.change(slice=0)  # the group has taken it back
     wait_for(lambda: home.said() == "idle", 5, "an idle home")
-    assert home.addresses() == [] and home.tables() == "" and not home.dnsmasqs() and not home.is_forwarding()
+    assert home.addresses() == [] and home.tables() == "" and not home.is_forwarding()
+    wait_for(lambda: not home.dnsmasqs(), 5, "no dnsmasq")
     home.change(slice=5)
     home.wait_well()
 
 
 def test_devices_are_found_by_their_names(home):
     home.serve(names="10.77.3.7 tv.hut.friends.internal\n10.77.3.8 old.hut.friends.internal\n")
-    address = home.lease(name="console")["ip"]
-    assert address in look_up(home.pc, "console.cabin.friends.internal")
-    assert "console.cabin.friends.internal" in look_up(home.pc, address)
+    home.lease()
     assert ROUTER in look_up(home.pc, "cabin.friends.internal")
     assert "10.77.3.7" in look_up(home.pc, "tv.hut.friends.internal")
     assert "tv.hut.friends.internal" in look_up(home.pc, "10.77.3.7")
@@ -181,18 +186,43 @@ def test_devices_are_found_by_their_names(home):
     assert "NXDOMAIN" in look_up(home.pc, "nobody.friends.internal")
 
 
+def test_no_device_gets_a_name_that_means_something_else(home):
+    home.serve()
+    for name in ("localhost", "router", "isatap", "wpad"):
+        address = home.lease(name=name)["ip"]
+        for asked in (name, name + ".cabin.friends.internal"):
+            assert address not in look_up(home.pc, asked)
+
+
 def test_who_may_use_the_internet_does_and_nobody_elses_devices(home):
     nas, _ = home.add_lan()
     stranger = home.plug_stranger()
     home.serve(internet=True)
     assert home.lease()["router"] == ROUTER
-    assert reaches(home.pc, home.server.address)  # which knows no way back but to the router's own address
+    assert home.pc.reaches(home.server.address)  # which knows no way back but to the router's own address
     assert home.pc.run(["ip", "-6", "route", "show", "default"]).stdout == ""
     assert not reaches(home.pc, nas.address) and not reaches(nas, home.addresses(home.pc, "eth0")[0].split("/")[0])
     assert not reaches(stranger, home.server.address)
     home.change(internet=False)
     wait_for(lambda: not reaches(home.pc, home.server.address), 5, "no way out")
     wait_for(lambda: not home.is_forwarding(), 5, "no forwarding")
+
+
+def test_what_is_allowed_no_more_ends_also_where_it_is_under_way(home):
+    nas, _ = home.add_lan()
+    stranger = home.plug_stranger()
+    home.router.sysctl("net/ipv4/ip_forward", 1)  # as on a router that forwards for its LAN
+    home.router.nft("table inet own {\nchain out {\ntype nat hook postrouting priority srcnat\n}\n}")  # and masquerades
+    home.serve(internet=True, map=["192.168.1.20"])
+    home.lease()
+    ways = (home.pc, home.server.address), (stranger, "10.77.133.20"), (nas, "10.77.3.10")
+    assert all(reaches(device, address) for device, address in ways)
+    pings = [device.start_ping(address) for device, address in ways]
+    time.sleep(1)
+    home.change()
+    wait_for(lambda: not reaches(home.pc, home.server.address), 5, "no way out")
+    time.sleep(1)
+    assert all(ping.lost() > 5 for ping in pings)
 
 
 def test_of_the_router_others_see_no_more_than_that_it_is_there(home):
@@ -203,19 +233,34 @@ def test_of_the_router_others_see_no_more_than_that_it_is_there(home):
     fetch = ["timeout", 2, "busybox", "wget", "-q", "-O", "-", f"http://{ROUTER}/lease"]
     wait_for(lambda: home.pc.run(fetch, check=False).stdout == LEASE_SCRIPT, 5, "the router's own pages")
     assert stranger.run(fetch, check=False).stdout == ""
-    assert reaches(stranger, ROUTER) and ROUTER in look_up(stranger, "cabin.friends.internal")
+    assert stranger.reaches(ROUTER) and ROUTER in look_up(stranger, "cabin.friends.internal")
 
 
 def test_chosen_ordinary_devices_are_reached_at_their_second_address(home):
     nas, printer = home.add_lan()
     stranger = home.plug_stranger()
     home.serve(map=["192.168.1.20"])
-    assert reaches(stranger, "10.77.133.20")
-    assert reaches(nas, "10.77.3.10") and not reaches(printer, "10.77.3.10")
+    assert stranger.reaches("10.77.133.20")
+    assert nas.reaches("10.77.3.10") and not reaches(printer, "10.77.3.10")
     assert not reaches(stranger, "10.77.133.21") and not reaches(stranger, nas.address)
     home.change(map=["192.168.1.0/24"])
-    wait_for(lambda: reaches(stranger, "10.77.133.21"), 5, "the printer")
-    assert reaches(stranger, "10.77.133.20")
+    wait_for(lambda: stranger.reaches("10.77.133.21"), 5, "the printer")
+    assert stranger.reaches("10.77.133.20")
+
+
+def test_the_router_is_no_device_of_its_home(home):
+    """A whole LAN is mapped, its address there included. Its pages and its home's names are nobody else's."""
+    home.add_lan()
+    stranger = home.plug_stranger()
+    home.router.spawn(["dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root",
+                       "--listen-address=192.168.1.1", "--bind-interfaces", "--address=/safe.lan/192.168.1.77"])
+    home.serve(map=["192.168.1.0/24"])
+    assert stranger.reaches("10.77.133.20") and stranger.reaches(ROUTER)
+    ask = ["timeout", 2, "busybox", "nslookup", "safe.lan"]
+    assert "192.168.1.77" in home.router.run([*ask, "192.168.1.1"], check=False).stdout
+    for device in (stranger, home.pc):
+        assert "192.168.1.77" not in device.run([*ask, "10.77.133.1"], check=False).stdout
+    assert not reaches(stranger, "10.77.133.1")
 
 
 def test_after_the_end_nothing_is_left(home):
@@ -288,6 +333,7 @@ def test_a_dnsmasq_that_dies_is_started_again(home):
 
 def test_a_port_that_is_taken_is_told_and_tried_again(home):
     other = home.router.spawn(["busybox", "nc", "-ll", "-p", 53, "-e", "/bin/true"])
+    wait_for(lambda: ":53 " in home.router.run(["ss", "-ltnH"]).stdout, 5, "the other")
     home.serve(well=False)
     wait_for(lambda: "dnsmasq has ended" in home.said() and "in use" in home.said(), 5, "word of the port")
     other.stop()

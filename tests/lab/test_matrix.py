@@ -7,7 +7,7 @@ LOST = 0.01  # of the pings, on a busy machine
 
 
 @pytest.mark.long(seconds=140)
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 @pytest.mark.parametrize("lab", ["mixed"], indirect=True)
 def test_every_kind_of_nat_against_every_other(lab):
     cells = measure(lab)

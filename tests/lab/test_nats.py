@@ -19,8 +19,6 @@ from nats import (
 from netns import BIN, wait_for
 from sockets import Udp, opened_in
 
-pytestmark = pytest.mark.timeout(60)
-
 INDEPENDENT = "endpoint-independent"
 BY_ADDRESS = "address-dependent"
 BY_PORT = "address and port-dependent"
@@ -100,7 +98,7 @@ def test_where_udp_is_blocked_tcp_passes(lab):
     listener.bind(("", 1000))
     listener.listen()
     with opened_in(home.router, socket.AF_INET, socket.SOCK_STREAM) as client:
-        client.settimeout(2)
+        client.settimeout(20)
         client.connect((server.address, 1000))
 
 
@@ -117,12 +115,12 @@ def test_where_there_is_only_ipv6_a_firewall_waits_for_the_first_word_from_insid
 def test_ipv6_can_be_had_with_each(lab, kind):
     if kind == UDP_BLOCKED:
         home = lab.add_home("office", nat=kind, ipv6=True)
-        assert home.router.ping(lab.add_host("server").address6).received
+        assert home.router.reaches(lab.add_host("server").address6)
         return
     home = lab.add_home("cabin", nat=kind, ipv6=True)
     filtering = INDEPENDENT if kind == PUBLIC else BY_PORT
     assert behaviour(home, lab.add_host("here"), lab.add_host("there"), ipv6=True) == (INDEPENDENT, filtering)
-    assert home.router.ping(lab.homes[0].gateway.address).received
+    assert home.router.reaches(lab.homes[0].gateway.address)
 
 
 @pytest.mark.parametrize("ipv6", [False, True])
@@ -176,13 +174,18 @@ def test_a_nat_that_forgets_lets_nobody_in_until_somebody_speaks_inside(lab, kin
     assert inside.hears(server, inside.seen_by(server))
 
 
+def fastest(host, address, count=3):
+    """ms; 0 where nobody answers."""
+    return min(host.ping(address, count=count).times_ms, default=0)
+
+
 def test_a_long_line_takes_its_time_each_way_and_loses_nothing(lab):
     cabin, den, server = lab.add_home("cabin", nat=True, ipv6=True), lab.add_home("den"), lab.add_host("server")
-    assert min(cabin.router.ping(server.address).times_ms) < 10
+    assert 0 < fastest(cabin.router, server.address) < 10
     for ms in (15, 40):
         lab.delay(cabin, ms)
-        wait_for(lambda: min(cabin.router.ping(server.address, count=1).times_ms) < 90, 3, "the long line")
+        wait_for(lambda ms=ms: fastest(cabin.router, server.address, count=1) >= 2 * ms, 3, "the long line")
         for address in (server.address, server.address6):
-            ping = cabin.router.ping(address, count=10, interval=0.05)
-            assert ping.received == ping.sent and min(ping.times_ms) >= 2 * ms
-    assert min(den.router.ping(server.address).times_ms) < 10
+            assert cabin.router.start_ping(address, interval=0.05).lost(of=10) == 0
+            assert fastest(cabin.router, address) >= 2 * ms
+    assert 0 < fastest(den.router, server.address) < 10

@@ -2,10 +2,7 @@
 
 import time
 
-import pytest
 from netns import wait_for
-
-pytestmark = pytest.mark.timeout(60)
 
 
 def test_peers_come_and_go_while_others_play_on(lab):
@@ -14,7 +11,7 @@ def test_peers_come_and_go_while_others_play_on(lab):
     lodge.add_peer(den)
     pc, tv, phone = den.add_console("pc"), cabin.add_console("tv"), lodge.add_console("phone")
     lab.start_daemons()
-    assert tv.ping(pc.address).received
+    assert tv.reaches(pc.address)
     playing = tv.start_ping(pc.address)
     assert not phone.ping(pc.address, count=1).received
 
@@ -37,7 +34,7 @@ def test_a_router_that_starts_with_a_wrong_configuration_has_the_last_good_one(l
     lab.introduce(den, cabin)
     pc, tv = den.add_console("pc"), cabin.add_console("tv")
     lab.start_daemons()
-    assert tv.ping(pc.address).received
+    assert tv.reaches(pc.address)
 
     den.globals["relay"] = "perhaps"
     den.daemon.kill()
@@ -55,9 +52,9 @@ def test_a_wrong_configuration_changes_nothing_and_is_told(lab):
     lab.introduce(den, cabin)
     pc, tv = den.add_console("pc"), cabin.add_console("tv")
     lab.start_daemons()
-    assert tv.ping(pc.address).received
+    assert tv.reaches(pc.address)
 
     den.peers["cabin"]["public_key"] = "nonsense"
     den.daemon.reload()
     wait_for(lambda: any("public_key" in text for text in den.daemon.status()["problems"]), 2, "a problem")
-    assert tv.ping(pc.address).received
+    assert tv.reaches(pc.address)

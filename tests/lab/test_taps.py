@@ -3,8 +3,6 @@
 import pytest
 from netns import BIN, PROGRAMS, Host, wait_for
 
-pytestmark = pytest.mark.timeout(60)
-
 EBUSY, EINVAL = 16, 22
 WAYS = ("with", "without")
 

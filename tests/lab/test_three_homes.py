@@ -1,7 +1,10 @@
 """Homes of a group whose devices need nothing but a cable: one LAN, and in no home does anything strange happen."""
 
+import itertools
 import json
+import re
 import sys
+import time
 
 import pytest
 from brokers import Mosquitto
@@ -14,17 +17,16 @@ from sockets import Udp, Wire
 
 from ipop.wire import address, ethernet, ip
 
-pytestmark = pytest.mark.timeout(120)
-
 MEDIA = "urn:schemas-upnp-org:device:MediaServer:1"
 STORM_TIME, STORM_RATE = 60, 200  # s, frames a second
 LISTENER_TIME = 300  # s after which a switch has forgotten who never says again that it listens
 HOME_KINDS = {"dhcp", "dhcpv6", "router-solicitation", "router-advertisement", "redirect", "stp"}
+STUCK_MAX = 18  # s: 8 until the path's new size is known, then it waits for TCP's next try
 FEW = 30  # of the pings at ten a second: three seconds
 
 
 @pytest.mark.long(seconds=330)
-@pytest.mark.timeout(480)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("lab", ["mixed"], indirect=True)
 def test_what_belongs_into_a_home_stays_there_whatever_happens(lab):
     """From joining on, while a device asks for 12000 addresses, and while each router restarts."""
@@ -46,7 +48,7 @@ def test_what_belongs_into_a_home_stays_there_whatever_happens(lab):
 
     playing = phone.start_ping(tv.address)
     mad = plug(den, "mad")
-    mad.run([sys.executable, PROGRAMS / "dhcp_storm.py", "eth0", STORM_TIME, STORM_RATE], timeout=STORM_TIME + 10)
+    mad.run([sys.executable, PROGRAMS / "dhcp_storm.py", "eth0", STORM_TIME, STORM_RATE], timeout=STORM_TIME + 60)
     assert playing.lost() == 0
     assert den.daemon.status()["dropped"]["guard-dhcp"] > STORM_TIME * STORM_RATE // 2
     assert not told(captures[cabin], on="ipop0") and not told(captures[lodge], on="ipop0")
@@ -99,12 +101,19 @@ def test_a_device_gets_its_address_at_home_and_its_name_everywhere(lab):
         lease = device.renew()
         assert lease["dns"] == router_of(device.home) and lease["router"] == ""
         assert device.address.rpartition(".")[0] == lease["dns"].rpartition(".")[0]
-    assert nas.ping(tv.address).received and tv.ping(nas.address).received
+    assert nas.reaches(tv.address) and tv.reaches(nas.address)
     wait_for(lambda: nas.address in looked_up(tv, "nas.den.friends.internal"), 10, "the nas's name at the cabin")
     wait_for(lambda: {"nas", "tv"} <= set(listed_at(cabin)), 10, "both devices in the list")
     listed = listed_at(cabin)
     assert listed["nas"]["member"] == "den" and listed["nas"]["address"] == nas.address
     assert listed["tv"]["way"] == "here" and "connected" not in listed["nas"]["way"]
+
+    nas.host_name = "store"
+    nas.ask()
+    for device in (nas, tv):
+        wait_for(lambda device=device: nas.address in looked_up(device, "store.den.friends.internal"), 10, "a new name")
+        assert nas.address not in looked_up(device, "nas.den.friends.internal")
+        assert "store.den.friends.internal" in looked_up(device, nas.address)
 
 
 def listed_at(home):
@@ -129,6 +138,23 @@ def test_devices_find_each_other_and_whole_datagrams_arrive(lab):
         assert all(other.gets(one, size) and one.gets(other, size) for _ in range(5)), size
 
 
+def test_without_layer_2_devices_reach_each_other_and_hear_no_broadcasts(lab):
+    den, cabin = town(lab, "den", "cabin", mode="route")
+    nas, tv = plug(den, "nas"), plug(cabin, "tv")
+    ours = [wait_for(lambda device=device: ula(device), 15, "an IPv6 address") for device in (nas, tv)]
+    assert nas.ping(tv.address).received and tv.ping(ours[0]).received and nas.ping(ours[1]).received
+    nas.spawn(["busybox", "httpd", "-f", "-p", "80", "-h", BIN])
+    wait_for(lambda: nas.run(["ss", "-Hltn", "sport = :80"]).stdout, 5, "a web server")
+    assert tv.run(["busybox", "wget", "-q", "-O", "-", f"http://{nas.address}/ipop"]).stdout
+    one, other = Udp(nas, 9000), Udp(tv, 9000)
+    assert all(other.gets(one, size) and one.gets(other, size) for size in (1472, 8972))
+    publish_service(nas, "films")
+    assert find_service(tv, seconds=2) is None and find_game(tv, nas, "chess", seconds=2) is None
+    assert cabin.daemon.status()["dropped"]["route-only"] and den.daemon.status()["dropped"]["route-only"]
+    wait_for(lambda: nas.address in looked_up(tv, "nas.den.friends.internal"), 10, "the nas's name at the cabin")
+    assert listed_at(cabin)["nas"]["address"] == nas.address
+
+
 @pytest.mark.parametrize("lab", ["cpython", "micropython"], indirect=True)
 @pytest.mark.parametrize("mtu", [1492, 1280])
 def test_tcp_goes_through_a_narrow_line_of_which_nobody_tells(lab, mtu):
@@ -137,11 +163,37 @@ def test_tcp_goes_through_a_narrow_line_of_which_nobody_tells(lab, mtu):
     nas, tv = plug(den, "nas"), plug(cabin, "tv")
     narrow(cabin, mtu)
     nas.spawn(["iperf3", "-s", "-1", "--forceflush"]).wait_for_output("listening")
-    done = json.loads(tv.run(["iperf3", "-J", "-c", nas.address, "-t", 4, "-i", 0.5, "-b", "4M"]).stdout)
+    done = json.loads(tv.run(["iperf3", "-J", "-c", nas.address, "-t", 6, "-i", 2, "-b", "4M"]).stdout)
     moved = [each["sum"]["bytes"] for each in done["intervals"]]
-    assert len(moved) >= 8 and min(moved) > 0, moved
+    assert len(moved) >= 3 and min(moved) > 0, moved
     one, other = Udp(nas, 9000), Udp(tv, 9000)
     wait_for(lambda: other.gets(one, 1472) and one.gets(other, 1472), 10, "whole datagrams in both directions")
+
+
+@pytest.mark.parametrize("lab", ["cpython", "micropython"], indirect=True)
+def test_tcp_goes_on_when_the_line_becomes_narrow_under_it(lab):
+    """Four connections: over IPv4 and IPv6, in both directions. Nobody is told."""
+    den, cabin = town(lab, "den", "cabin")
+    nas, tv = plug(den, "nas"), plug(cabin, "tv")
+    ours = [wait_for(lambda device=device: ula(device), 15, "an IPv6 address") for device in (nas, tv)]
+    targets = nas.address, ours[0]
+    transfers = []
+    for port, (target, way) in enumerate(itertools.product(targets, ([], ["-R"])), 5201):
+        nas.spawn(["iperf3", "-s", "-1", "-p", port, "--forceflush"]).wait_for_output("listening")
+        ask = ["iperf3", "-c", target, "-p", port, "-t", STUCK_MAX + 8, "-i", 1, "-b", "1M", "-f", "k", "--forceflush"]
+        transfers.append(tv.spawn([*ask, *way]))
+    for transfer in transfers:
+        wait_for(lambda transfer=transfer: rates(transfer)[2:], 15, "a transfer under way")
+    narrow(cabin, 1400)
+    time.sleep(STUCK_MAX)
+    for transfer in transfers:
+        begun = len(rates(transfer))
+        wait_for(lambda transfer=transfer, begun=begun: any(rates(transfer)[begun:]), 5, "more of the transfer")
+
+
+def rates(transfer):
+    """kbit/s in each second, as iperf3 says while it runs."""
+    return [float(rate) for rate in re.findall(r"sec .*? ([0-9.]+) Kbits/sec", transfer.output)]
 
 
 def narrow(home, mtu):
@@ -166,8 +218,8 @@ def test_ordinary_devices_of_two_homes_with_the_same_lan_meet(lab):
         first, second, slice, _ = router_of(home).split(".")
         device.seen_at = f"{first}.{second}.{int(slice) + 128}.20"  # the mirror of the home's slice
         wait_for(lambda device=device: phone.ping(device.seen_at, count=1).received, 10, f"{device.name}")
-    assert nas.ping(printer.seen_at).received and printer.ping(nas.seen_at).received
-    assert nas.ping(phone.address).received
+    assert nas.reaches(printer.seen_at) and printer.reaches(nas.seen_at)
+    assert nas.reaches(phone.address)
 
 
 def ordinary_device(home, number):
@@ -211,7 +263,7 @@ def addresses(host, interface):
 def test_a_cable_between_two_homes_costs_three_seconds_and_is_told_with_the_port(lab):
     den, cabin, lodge = town(lab, "den", "cabin", "lodge")
     nas, pc, tv, phone = plug(den, "nas"), plug(den, "pc"), plug(cabin, "tv"), plug(lodge, "phone")
-    assert nas.ping(tv.address).received and phone.ping(nas.address).received and phone.ping(tv.address).received
+    assert nas.reaches(tv.address) and phone.reaches(nas.address) and phone.reaches(tv.address)
     pings = [nas.start_ping(pc.address), nas.start_ping(tv.address), phone.start_ping(nas.address),
              phone.start_ping(tv.address)]
     link(den.router, "cable", cabin.router, "cable")
@@ -242,13 +294,15 @@ def test_a_device_that_is_carried_to_another_home_works_there_within_five_second
     den, cabin, lodge = town(lab, "den", "cabin", "lodge")
     nas, tv, phone = plug(den, "nas"), plug(cabin, "tv"), plug(lodge, "phone")
     ours = [wait_for(lambda device=device: ula(device), 15, "an IPv6 address") for device in (nas, tv, phone)]
-    assert all(phone.ping(each).received for each in ours[:2]) and nas.ping(ours[1]).received
+    assert all(phone.reaches(each) for each in ours[:2]) and nas.reaches(ours[1])
     tv.carry(den)
     assert wait_for(lambda: ula(tv), 15, "its IPv6 address in the den") == ours[1]
     wait_for(lambda: phone.ping(ours[1], count=1).received and nas.ping(ours[1], count=1).received, 5,
              "the tv, by IPv6, where it is now")
     assert tv.renew()["dns"] == router_of(den)
-    assert phone.ping(tv.address).received and nas.ping(tv.address).received
+    assert phone.reaches(tv.address) and nas.reaches(tv.address)
+    wait_for(lambda: listed_at(lodge)["tv"]["member"] == "den", 10, "the tv in the lodge's list, where it is now")
+    assert [each["name"] for each in lodge.daemon.ask("devices")].count("tv") == 1
 
 
 def ula(device):
@@ -266,7 +320,7 @@ def test_who_lets_anything_out_of_his_home_harms_nobody(lab):
     capture.wait_for_output("listening")
     gather(lab, (den, cabin, lodge))
     nas, tv, mallory = plug(den, "nas"), plug(cabin, "tv"), plug(lodge, "mallory")
-    assert nas.ping(tv.address).received and mallory.ping(tv.address).received
+    assert nas.reaches(tv.address) and mallory.reaches(tv.address)
     playing = nas.start_ping(tv.address)
     wire, mac = Wire(mallory), packed(mallory.mac)
 
@@ -287,11 +341,16 @@ def test_who_lets_anything_out_of_his_home_harms_nobody(lab):
         wire.send(ip.arp(ip.ARP_REQUEST, packed(nas.mac), ours, nobody, gateway[:3] + b"\x4d"))
     wait_dropped(cabin, "claimed")
     wire.heard()
-    assert tv.ping(nas.address, count=10).received == 10
+
+    def is_named():
+        wire.send(ip.arp(ip.ARP_REQUEST, packed(nas.mac), ours, nobody, gateway[:3] + b"\x4d"))
+        return any(nas.mac in text and "one of lodge" in text for text in problems(cabin))
+    wait_for(is_named, 15, "the spoofer in the cabin's status")
+    assert tv.start_ping(nas.address).lost(of=10) == 0
     stolen = [frame for frame in wire.heard() if frame[12:14] == b"\x08\x00" and frame[23] == 1]
     assert not stolen and playing.lost() == 0
     assert not told(capture, on="ipop0")
-    assert "fd66" not in tv.run(["ip", "-6", "addr"]).stdout and tv.renew()["dns"] == router_of(cabin)
+    assert "fd66::" not in tv.run(["ip", "-6", "addr"]).stdout and tv.renew()["dns"] == router_of(cabin)
     neighbours = json.loads(tv.run(["ip", "-json", "neighbour"]).stdout)
     assert {each["dst"] for each in neighbours if each.get("lladdr") == mallory.mac} <= {mallory.address}
 
@@ -307,7 +366,7 @@ def wait_dropped(home, *words):
 def test_a_router_that_restarts_twenty_times_is_no_matter_to_others(lab):
     den, cabin, lodge = town(lab, "den", "cabin", "lodge")
     nas, phone = plug(den, "nas"), plug(lodge, "phone")
-    assert nas.ping(phone.address).received
+    assert nas.reaches(phone.address)
     pings = nas.start_ping(phone.address), phone.start_ping(nas.address)
     for number in range(20):
         cabin.daemon.kill() if number % 2 else cabin.daemon.stop()

@@ -1,12 +1,9 @@
 """`ipop topology`: who is in the group and by which way each is reached, and `ipop events`: how that came about."""
 
-import pytest
 from brokers import Mosquitto
 from groups import asked, create, invite, join, new_home, wait_connected
 from nats import SYMMETRIC
 from netns import wait_for
-
-pytestmark = pytest.mark.timeout(90)
 
 
 def test_direct_ways_and_ways_through_a_member(lab):

@@ -10,18 +10,18 @@ from coturn import PASSWORD, USER, Coturn
 from netns import PROGRAMS, wait_for
 
 PORT = 51820
-# Sends what it is told to, and prints what comes back: FAMILY PORT HOST PORT TEXT
+# Sends what it is told to, and prints what comes back: FAMILY PORT HOST PORT TEXT SECONDS
 CALL = """
 import socket, sys
-family, here, host, there, text = sys.argv[1:]
+family, here, host, there, text, patience = sys.argv[1:]
 udp = socket.socket(int(family), socket.SOCK_DGRAM)
 udp.bind(("", int(here)))
-udp.settimeout(3)
+udp.settimeout(float(patience))
 udp.sendto(text.encode(), (host, int(there)))
 print(udp.recv(2048).decode())
 """
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.parametrize("lab", ["cpython"], indirect=True)]
+pytestmark = pytest.mark.parametrize("lab", ["cpython"], indirect=True)
 
 
 class Member:
@@ -44,11 +44,11 @@ class Member:
         return [line["detail"] for line in self.said() if line.get("event") == event][-1]
 
 
-def call(friend, relayed, text="hello", port=PORT):
+def call(friend, relayed, text="hello", port=PORT, patience=20):
     """What came back."""
     host, there = relayed
     family = 10 if ":" in host else 2
-    return friend.run([sys.executable, "-c", CALL, family, port, host, there, text]).stdout.strip()
+    return friend.run([sys.executable, "-c", CALL, family, port, host, there, text, patience]).stdout.strip()
 
 
 def behind(lab, kind=nats.PORT_RESTRICTED):
@@ -77,7 +77,7 @@ def test_who_is_not_permitted_does_not_come_through(lab):
     relayed = [addr for addr in member.wait_for("ready") if ":" not in addr[0]][0]
     assert call(friend, relayed) == "HELLO"
     with pytest.raises(Exception, match="timed out|TimeoutError"):
-        call(stranger, relayed)
+        call(stranger, relayed, patience=2)
     assert [line["peer"][0] for line in member.said() if "received" in line] == [friend.address]
 
 
@@ -87,10 +87,13 @@ def test_nonces_that_grow_stale_are_replaced(lab, transport):
     coturn, friend = Coturn(lab, "--stale-nonce=2"), lab.add_host("friend")
     member = Member(behind(lab), coturn, friend.address, transport=transport)
     relayed = member.wait_for("ready")[0]
-    for _ in range(8):
+
+    def was_told():
         assert call(friend, relayed) == "HELLO"
-        time.sleep(1)
-    assert "stale nonce" in coturn.process.output.lower()
+        return coturn.process.output.lower().count("stale nonce") > 1
+
+    wait_for(was_told, 20, "nonces that have ended")
+    assert call(friend, relayed) == "HELLO"
     assert member.events() == ["ready"]
 
 
@@ -163,12 +166,12 @@ def test_who_blocks_udp_is_found_out_within_seconds(lab):
 
 
 @pytest.mark.long(seconds=100)
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_the_life_of_a_flow_is_measured_behind_a_real_nat(lab):
     """Linux is told to forget flows after 40 seconds: a silence of 28 s is outlived, one of 55 is not."""
     coturn, home = Coturn(lab), lab.add_home("den", nat=nats.PORT_RESTRICTED)
     home.gateway.sysctl("net/netfilter/nf_conntrack_udp_timeout_stream", 40)
     asker = Asker(home.router, coturn.endpoint)
     asker.wait_for(120, keepalive=28_000 * 10 // 11)
-    time.sleep(75)
+    time.sleep(30)
     assert asker.findings()["keepalive"] == 28_000 * 10 // 11

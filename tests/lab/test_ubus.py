@@ -20,7 +20,6 @@ from ipop.ubus_client import UbusError
 PROGRAM = Path(__file__).parent / "programs/bus_caller.py"
 
 pytestmark = [
-    pytest.mark.timeout(90),
     pytest.mark.parametrize("lab", ["cpython", "micropython"], indirect=True),
 ]
 
@@ -73,7 +72,7 @@ def test_what_is_wrong_is_said_in_words(den, bus):
 
 
 def test_what_takes_a_while_is_a_job(den, bus):
-    job = bus.call("ipop", "ping", peer="cabin", timeout=1000)["job"]
+    job = bus.call("ipop", "ping", peer="cabin", timeout=4000)["job"]
     assert bus.call("ipop", "job", job=job) == {"state": "running"}
     wait_for(lambda: bus.call("ipop", "job", job=job)["state"] != "running", 5, "the end of the job")
     over = bus.call("luci.ipop", "job", job=job)
@@ -213,4 +212,4 @@ def test_others_are_asked_and_nothing_waits_for_them(lab, bus):
     for expected in answers:
         assert expected in said, said
     assert "problem: ubus fault" in said
-    assert int(said[-1].split()[1]) < 100
+    assert int(said[-1].split()[1]) < 1_000  # ms, where each of the slow takes twice that

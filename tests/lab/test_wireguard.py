@@ -13,8 +13,6 @@ from wireguard import MessageCounter, WireGuardHost
 
 LAPTOP = "10.77.200.1"
 
-pytestmark = pytest.mark.timeout(60)
-
 
 class Pair:
     """A home and a laptop with WireGuard; `caller` has the other's endpoint, and begins."""
@@ -42,6 +40,12 @@ class Pair:
             return self.pc.ping(LAPTOP, **options)
         return self.laptop.host.ping(self.pc.address, **options)
 
+    def start_call(self):
+        """The same, going on."""
+        if self.caller == "home":
+            return self.pc.start_ping(LAPTOP)
+        return self.laptop.host.start_ping(self.pc.address)
+
     def flood(self, target, public_key, seconds):
         stranger = self.home.lab.add_host("stranger")
         return stranger.spawn([sys.executable, PROGRAMS / "flood.py", target, PORT, "blake2s", public_key, seconds])
@@ -50,13 +54,11 @@ class Pair:
 @pytest.mark.parametrize("caller", ["home", "laptop"])
 def test_packets_go_both_ways(lab, caller):
     pair = Pair(lab, caller)
-    first = pair.call(count=5)
-    assert first.received == first.sent
-    for ping in (pair.pc.ping(LAPTOP, count=5), pair.laptop.host.ping(pair.pc.address, count=5)):
-        assert ping.received == ping.sent
+    assert pair.start_call().lost(of=5) == 0
+    for ping in (pair.pc.start_ping(LAPTOP), pair.laptop.host.start_ping(pair.pc.address)):
+        assert ping.lost(of=5) == 0
     # The tunnel's MTU is 1420 there: the largest packet goes through whole.
-    whole = pair.laptop.host.run(["ping", "-M", "do", "-s", 1392, "-c", 3, "-i", 0.2, pair.pc.address]).stdout
-    assert " 0% packet loss" in whole
+    assert pair.laptop.host.start_ping(pair.pc.address, size=1392).lost(of=3) == 0
 
 
 @pytest.mark.parametrize("caller", ["home", "laptop"])
@@ -81,16 +83,21 @@ def test_who_only_listens_answers_after_ten_seconds(lab):
 
 def test_a_busy_wireguard_hands_out_cookies_and_takes_ours(lab):
     pair = Pair(lab, "home")
-    pair.flood(pair.laptop.host.address, pair.laptop.public_key, seconds=25)
-    time.sleep(1)
-    wait_for(lambda: pair.pc.ping(LAPTOP, count=1).received, 20, "the busy laptop")
-    assert pair.to_home["cookie"] >= 1
+    pair.flood(pair.laptop.host.address, pair.laptop.public_key, seconds=300)
+
+    def was_handed_a_cookie():  # as soon as the flood has made it busy
+        pair.home.daemon.kill()
+        pair.home.start_daemon()
+        pair.call(count=1)
+        return pair.to_home["cookie"]
+    wait_for(was_handed_a_cookie, 10, "a cookie")
+    wait_for(lambda: pair.call(count=1).received, 20, "the busy laptop")
     assert pair.to_laptop["initiation_with_cookie"] >= 1
 
 
 def test_a_busy_home_hands_out_cookies_and_takes_wireguards(lab):
     pair = Pair(lab, "laptop")
-    pair.flood(pair.home.router.address, pair.home.public_key, seconds=25)
+    pair.flood(pair.home.router.address, pair.home.public_key, seconds=300)
     wait_for(lambda: pair.home.daemon.status()["dropped"].get("under-load"), 5, "load")
 
     def was_handed_a_cookie():  # one call in a hundred finds room in the budget, and needs none
@@ -105,7 +112,7 @@ def test_a_busy_home_hands_out_cookies_and_takes_wireguards(lab):
 
 @pytest.mark.long(seconds=245)
 @pytest.mark.parametrize("lab", ["mixed"], indirect=True)  # one home on each
-@pytest.mark.timeout(320)  # keys are changed after two minutes, and time can't be hurried in other people's programs
+@pytest.mark.timeout(500)  # keys are changed after two minutes, and time can't be hurried in other people's programs
 def test_keys_change_twice_and_nobody_notices(lab):
     called, caller = Pair(lab, "laptop"), Pair(lab, "home")
     pings = []

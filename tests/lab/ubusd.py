@@ -137,7 +137,7 @@ class HostileUbusd:
         for speech in self._speeches:
             client, _ = self._listener.accept()
             with client:
-                client.settimeout(6)
+                client.settimeout(1)
                 try:
                     client.sendall(speech)
                     while client.recv(4096):

@@ -7,6 +7,7 @@ need a daemon in a state of their choosing are then passed over.
 
 import re
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from chromium import REAL, WIDE, go, launch
@@ -14,7 +15,18 @@ from luci_routers import LabRouter, RealRouter
 from playwright.sync_api import expect, sync_playwright
 from staged import StagedRouter
 
-expect.set_options(timeout=30_000)  # much else may run on this machine
+expect.set_options(timeout=60_000)  # much else may run on this machine
+
+HERE = Path(__file__).parent
+BROWSERS = 2  # workers that have one
+SECONDS = 150  # for the tests of one
+
+
+def pytest_collection_modifyitems(items):
+    ours = [item for item in items if item.path.parent == HERE and "browser" in item.fixturenames]
+    for number, item in enumerate(ours):
+        item.add_marker(pytest.mark.xdist_group(f"browser-{number % BROWSERS}"))
+        item.add_marker(pytest.mark.long(seconds=SECONDS))
 
 
 @pytest.fixture(scope="session")

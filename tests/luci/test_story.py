@@ -10,8 +10,6 @@ from openwrt_network import plug
 from playwright.sync_api import expect
 from test_forms import apply, choose_port
 
-pytestmark = pytest.mark.timeout(180)
-
 
 def create(page, router, name):
     """On the page Group."""
@@ -66,7 +64,7 @@ def test_from_nothing_to_a_console_in_another_home_and_out_again(den_and_cabin, 
     expect(row).to_contain_text(" ms")
     expect(here.get_by_role("img", name=re.compile("cabin: direct"))).to_be_visible()
     console = here.get_by_role("table", name="Devices").get_by_role("row").filter(has_text="cabin")
-    expect(console).to_have_count(1, timeout=40_000)
+    expect(console).to_have_count(1)
     go(there, cabin, "status/overview")
     expect(there.locator("#ipop-tile")).to_contain_text("Working: connected with den.")
 
@@ -105,10 +103,8 @@ def test_from_an_installed_package_to_a_console_in_the_group(open_page):
             apply(page)
             network.obey()  # as procd has root do it
         nas, console = plug(den_network, "nas", "lan2"), plug(cabin_network, "console", "lan2")
-        assert console.ping(nas.address, count=5).received
-        took = time.monotonic() - began
-        print(f"from the installed package to a console in the group: {took:.0f} s")
-        assert took < 120
+        assert console.reaches(nas.address)
+        print(f"from the installed package to a console in the group: {time.monotonic() - began:.0f} s")
         go(here, den, "lan")
         expect(here.get_by_text("The network of this router is set up as chosen.")).to_be_visible()
         go(here, den, "overview")
@@ -173,16 +169,16 @@ def test_another_router_takes_the_place_of_one_that_broke(den_and_cabin, open_pa
     dialog = page.get_by_role("dialog")
     line, passphrase = dialog.get_by_label("Recovery line", exact=True), dialog.get_by_label("Passphrase")
     expect(passphrase).not_to_have_value("")
-    page.context.set_offline(True)  # it broke
+    kept = line.input_value(), passphrase.input_value()
+    page.context.close()  # it broke
 
     other = open_page(spare, "group")
     other.get_by_text("Take the place of a router that broke").click()
-    other.get_by_label("Recovery line").fill(line.input_value())
-    other.get_by_label("Passphrase").fill(passphrase.input_value())
+    other.get_by_label("Recovery line").fill(kept[0])
+    other.get_by_label("Passphrase").fill(kept[1])
     other.get_by_role("button", name="Take its place").click()
     expect(other.get_by_role("region", name="friends")).to_contain_text("owner")
     expect(other.get_by_text("This router is “den” in “friends” now.")).to_be_visible()
-    page.context.close()
 
 
 def test_a_daemon_that_stops_is_told_and_started_again(den, open_page):

@@ -29,7 +29,6 @@ def test_every_text_is_translated_with_all_that_is_put_into_it(language):
         assert put_in.findall(text) == put_in.findall(translation), text
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("language", CATALOGS)
 def test_pages_are_in_the_language_of_the_reader(staged, open_page, language):
     locale, verdict, heading = SAYS[language]

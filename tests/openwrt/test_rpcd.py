@@ -16,7 +16,6 @@ pytestmark = [
         os.getuid() != 0 or not all(map(shutil.which, ("ubusd", "ubus", "uci", "rpcd"))),
         reason="ubusd, uci and rpcd, of OpenWrt, are not on the PATH",
     ),
-    pytest.mark.timeout(200),
 ]
 
 CONFIG = """

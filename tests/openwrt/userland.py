@@ -96,7 +96,7 @@ class Router:
         return ["nsenter", "-t", str(self._holder.pid), "--mount", "--net", *map(str, words)]
 
     def _wait(self, condition, what):
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 40
         while not condition():
             assert time.monotonic() < deadline, what
             time.sleep(0.05)

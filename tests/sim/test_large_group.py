@@ -20,10 +20,10 @@ from ipop.group.roster import Roster
 from ipop.group.secret import GroupSecret
 from ipop.ports import crypto
 
-pytestmark = pytest.mark.timeout(500)
+pytestmark = pytest.mark.timeout(800)
 MICROPYTHON = "a minute of arithmetic here is many there"
 
-COUNT = int(os.environ.get("MEMBERS", 100))
+COUNT = int(os.environ.get("MEMBERS", 64))
 STEPS = (1, 7)  # who talks with whom: a ring with chords
 OWNER, OTHER = COUNT // 4, COUNT * 3 // 4  # the two admins, one in the middle of each half
 JOINERS = 4  # on each side
@@ -68,9 +68,8 @@ class LargeGroup:
                 self.sim.internet.cut(one.host.interface, other.host.interface)
 
     def restart_a_third(self, duration):
-        """Each of them twice, at some time in this duration, and away for up to a minute."""
-        for number in range(0, len(self.members), 3):
-            member = self.members[number]
+        """Each of them twice, at some time in this duration, and away for up to a minute. The admins are at work."""
+        for member in [each for each in self.members[::3] if each not in self.admins]:
             for _ in range(2):
                 down = self.sim.now + self.chance.below(duration)
                 self.sim.agenda.at(down, self._switch_off, member)
@@ -143,7 +142,7 @@ def remembered(function):
     return ask
 
 
-@pytest.mark.long(seconds=90)
+@pytest.mark.long(seconds=40)
 def test_halves_that_were_apart_and_restarted_and_changed_everything_agree():
     began = time.process_time()
     group = LargeGroup()

@@ -2,6 +2,8 @@
 
 from simulation import Simulation
 
+MICROPYTHON = "the stories of the lab show the same there; all the arithmetic of this one takes a minute or more"
+
 AT_ONCE = 500  # ms
 SOON = 2_000
 HOUR = 3_600_000

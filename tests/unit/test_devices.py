@@ -4,6 +4,7 @@ there. Who lies about names harms nobody but its own."""
 import json
 from binascii import unhexlify
 
+from pair import Dice
 from test_mdns import AVAHI, message, name, record
 
 from ipop.errors import Rejected
@@ -335,6 +336,40 @@ def test_a_device_has_ipv6_addresses_too():
     assert nas["addresses"] == ["10.77.2.20", "fd12:3456:789a::5"]
 
 
+def test_two_devices_of_one_name_have_a_name_each():
+    """dnsmasq lets one lease at a time have it."""
+    group, den, cabin = den_and_cabin()
+    cabin.lease(1, 20, "")
+    cabin.lease(2, 21, "nas")
+    group.set_leases(cabin)
+    group.run()
+    assert group.names(den) == {"nas.cabin.friends.internal": "10.77.2.21"}  # as if a phone had another MAC now
+    cabin.devices.saw(mac(1), (bytes([10, 77, 2, 20]),), group.now)
+    group.run()
+    both = {"nas.cabin.friends.internal": "10.77.2.21", "nas-2.cabin.friends.internal": "10.77.2.20"}
+    assert group.names(den) == both
+    for told in (("nas", ""), ("", "nas")):  # each time that one of them renews its lease
+        for n, called in enumerate(told, 1):
+            cabin.lease(n, 19 + n, called)
+        group.set_leases(cabin)
+        for n in (1, 2):
+            cabin.devices.saw(mac(n), (bytes([10, 77, 2, 19 + n]),), group.now)
+        group.run()
+        assert group.names(den) == both
+
+
+def test_a_carried_device_is_shown_where_it_is():
+    """Its lease goes on for hours where it was."""
+    group, den, cabin = den_and_cabin()
+    den.lease(1, 20, "nas")  # which has one at the cabin
+    group.set_leases(den)
+    group.run()
+    for place, member in ((None, "den"), (den.links[cabin], "cabin")):
+        (nas,) = den.devices.listing(group.now, "friends", "internal", places={mac(1): place})
+        assert nas["member"] == member
+    assert len(den.devices.listing(group.now, "friends", "internal", places={mac(1): "a home that names it not"})) == 2
+
+
 def test_who_has_no_lease_and_was_not_seen_for_an_hour_is_gone():
     group, den, cabin = den_and_cabin()
     cabin.devices.saw(mac(2), (bytes([10, 77, 2, 40]),), group.now)
@@ -428,7 +463,7 @@ def test_messages_may_come_late_and_in_any_order():
             cabin.lease(50, 100, "round-%d" % round)
             group.set_leases(cabin)
             group.run(GAP)
-        chance = crypto.random(64)
+        chance = Dice(seed).bytes(64)
         late, group.late = group.late, None
         for i in range(len(late)):
             late.append(late.pop(chance[i % 64] % len(late)))
@@ -617,12 +652,13 @@ def test_a_stranger_has_no_names():
 
 
 def test_any_bytes_are_understood_or_refused():
+    dice = Dice(1)
     group, den, cabin = den_and_cabin()
     link = den.links[cabin]
     good = all_of(*[entry(mac(n), (bytes([10, 77, 2, 30 + n]), ipv6(n)), "tv-%d" % n) for n in range(3)])
     for kind in (good, bytes([2]) + good[1:9] * 2 + b"\2" + good[11:]):
         for _ in range(300):
-            noise = crypto.random(8)
+            noise = dice.bytes(8)
             data = bytearray(kind)
             for i in range(0, 6, 2):
                 data[noise[i] % len(data)] = noise[i + 1]

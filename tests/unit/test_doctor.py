@@ -23,7 +23,7 @@ GROUP = {
 }
 CABIN = {"name": "cabin", "group": "friends", "state": "connected", "endpoint": "203.0.113.7:51820", "mtu": 1420}
 AWAY = dict(CABIN, state="connecting", has_detour=False)
-NAT = {"public": True, "mapped_port": None, "families": [], "seen": [], "port": 51820}
+NAT = {"means": "public", "help": None, "port": 51820}
 STATUS = {"version": "0.1.0", "uptime_s": 3600, "port": 51820, "problems": [], "problem_topics": []}
 
 
@@ -279,6 +279,9 @@ def test_no_broker():
     assert line.startswith("friends: refused: does it run") and line.endswith("mqtt://a.example, mqtt://b.example")
     brokers[1]["connected"] = True
     assert not wrong("broker", facts(group={"brokers": brokers}))
+    told = said("friends broker", "the members of friends go on at the broker that the group has left")
+    (line,) = wrong("broker", facts(group={"brokers": brokers}, status=told))
+    assert "has left" in line and line.endswith("Tried: mqtt://a.example")
 
 
 def test_nobody_is_reached_and_why():

@@ -171,7 +171,7 @@ class Schedule:
 
 
 def check_all_schedules(suite, depth):
-    """Whatever the internet does to their first datagrams, 10 minutes of talk follow in which nothing is lost."""
+    """Whatever the internet does to their first datagrams, nothing is lost of a talk; of three, one is long."""
     step = 5 if sys.implementation.name == "micropython" else 1  # some of them will do there
     for a_leads in (True, False):
         for choices in range(0, 4**depth, step):
@@ -183,7 +183,7 @@ def check_all_schedules(suite, depth):
                 pair.run(SECOND)
             calls = len(pair.sent(pair.a, INITIATION)) + len(pair.sent(pair.b, INITIATION))
             assert calls < 12, (suite, a_leads, choices, calls)
-            lost = pair.talk(600 * SECOND, 13_700)
+            lost = pair.talk(SECOND * (60 if choices % 3 else 600), 13_700)
             assert lost == 0, (suite, a_leads, choices, lost)
             calls = len(pair.sent(pair.a, INITIATION)) + len(pair.sent(pair.b, INITIATION)) - calls
             assert calls < (7 if suite == "sha256" else 14), (suite, a_leads, choices, calls)

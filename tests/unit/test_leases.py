@@ -1,7 +1,8 @@
 """dnsmasq's lease file is read as it is, also half written, and soon after it has changed."""
 
+from pair import Dice
+
 from ipop.leases import LEASES_MAX, LOOK_EVERY, LeaseWatch, parse_leases
-from ipop.ports import crypto
 
 TEXT = """1764374400 02:00:00:00:00:01 10.77.2.20 nas 01:02:00:00:00:00:01
 1764374401 02:00:00:00:00:0a 10.77.2.21 * *
@@ -28,8 +29,9 @@ def test_what_makes_no_sense_is_passed_over():
     for n in range(len(TEXT)):
         assert len(parse_leases(TEXT[:n])) <= 3
     assert len(parse_leases("1 02:00:00:00:00:01 10.0.0.1 a *\n" * 3000)) == LEASES_MAX
+    dice = Dice(1)
     for _ in range(100):
-        noise = crypto.random(100)
+        noise = dice.bytes(100)
         assert parse_leases("".join([chr(byte) for byte in noise])) == []
 
 

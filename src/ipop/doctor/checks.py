@@ -167,11 +167,12 @@ def broker(facts):
     for group in facts.members():
         brokers = group["brokers"]
         reached = [each["url"] for each in brokers if each["connected"]]
-        if reached:
+        problem = facts.problem(group["name"] + " broker")
+        if reached and problem is None:
             found.append(good("broker", "%s: %s" % (group["name"], reached[0])))
         elif brokers:
-            tried = ", ".join([each["url"] for each in brokers])
-            text = facts.problem(group["name"] + " broker") or "%s: no answer yet" % group["name"]
+            tried = ", ".join([each["url"] for each in brokers if not each["connected"]])
+            text = problem or "%s: no answer yet" % group["name"]
             remedy = "does it run, is its port let in, is this router's internet up? Tried: " + tried
             found.append(wrong("broker", text, remedy))
     return found

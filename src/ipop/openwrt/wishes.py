@@ -62,15 +62,17 @@ class Wishes:
             self._change(now)
 
     def hand_names(self, device, text):
-        """What dnsmasq is to know of a group's devices: lines of a hosts file."""
+        """What dnsmasq is to know of a group's devices: lines of a hosts file. Returns whether they are written."""
         path = "%s/%s" % (self._folder, HOSTS)
         try:
             self._shared.make_folder(path)
             self._shared.write("%s/%s" % (path, device), text.encode())
             self._has_names = True
             self._set_problem("names", None)
+            return True
         except OSError as error:
             self._set_problem("names", "names can't be written to %s: %s" % (path, why(error)))
+            return False
 
     def ask_again(self):
         """What was asked for isn't there yet, or root's own file says something else now."""

@@ -23,7 +23,7 @@ def ask(server, name):
     question = b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
     query = struct.pack(">6H", 7, 0x100, 1, 0, 0, 0) + question + struct.pack(">2H", kind, 1)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.settimeout(3)
+        udp.settimeout(20)
         udp.sendto(query, (server, 53))
         answer = udp.recv(4096)
     code = answer[3] & 15

@@ -37,7 +37,7 @@ def main(path):
     turns(lambda: False, 500)  # now our object is there
     answers.clear()
     bus.call("nobody", "status", {}, lambda status, table: table["a bug of ours"])
-    ask("slow", timeout=700)
+    ask("slow", timeout=2000)
     ask("nobody")
     ask("ipop", arguments={"x": 2**70})
     ask("ipop")

@@ -8,7 +8,6 @@ Runs on both interpreters.
 """
 
 import sys
-import time
 
 from ipop.ports import Broker, Connected, Disconnected, Message, Poller, clock
 from ipop.signal.holdings import Publish
@@ -68,7 +67,11 @@ class Member:
             self.broker.publish(publish)
         self.broker.close()
         tell("closed after", clock.monotonic() - began, "ms")
-        time.sleep(0.2)  # a thread says good-bye
+        if sys.implementation.name == "cpython":
+            import threading
+
+            for thread in threading.enumerate()[1:]:
+                thread.join(3)  # it says good-bye
         sys.exit()
 
 
