@@ -1,6 +1,6 @@
 """What the daemon as a whole is asked: status, peers, ping, nat. methods.py says what comes out."""
 
-from . import VERSION
+from . import VERSION, outlook
 from .control import Deferred, Refusal
 from .ports import INTERPRETER, clock
 from .values import key_text
@@ -46,6 +46,7 @@ class Answers:
         seen = [addr for node in nodes for addr in node.reachability.seen_at()]
         nat["seen"] = sorted({address.text(addr) for addr in seen})
         nat["relay"] = any(node.relay.is_willing for node in nodes)
+        nat["means"], nat["help"] = outlook.judge(nat)
         return nat
 
     def peers(self, now):

@@ -222,5 +222,5 @@ class Bus:
 _NOT_UBUSD = "what answers at %s is not ubusd: set another path with option 'ubus'"
 _REFUSED = (
     "ubusd refuses the object %s, so LuCI and 'ubus call' can't see it: have ubusd read "
-    "/usr/share/acl.d/ipop.json with 'kill -HUP $(pidof ubusd)', and see that no other ipopd runs"
+    "/usr/share/acl.d/ipop.json, of mode 644, with 'kill -HUP $(pidof ubusd)', and see that no other ipopd runs"
 )

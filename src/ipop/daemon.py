@@ -31,10 +31,11 @@ from .wg.messages import TRANSPORT
 from .wg.timestamps import Timestamps
 from .words import quoted, why
 
-USAGE = """usage: ipopd [--config FILE] [--check] [--verbose]
+USAGE = """usage: ipopd [--config FILE] [--check] [--port] [--verbose]
 
   --config FILE   the configuration (default: %s)
   --check         only say whether the configuration is valid
+  --port          only say which UDP port it would have: that of the last good configuration where this one is wrong
   --verbose       log everything
   --version       print the version""" % config.DEFAULT_FILE
 
@@ -86,6 +87,7 @@ class Daemon:
                     self._on_uplink,
                 )
             )
+            self.uplink.forwarding.set(options.relay_limit, now)
             self._static = self._keep(StaticNetwork(self._timestamps, self.uplink, poller, self._set_problem))
             self._static.follow(options, now)
             if self.static is not None:
@@ -247,6 +249,12 @@ class Daemon:
         """Our addresses, or what they look like from outside, may have changed."""
         if self.groups is not None:
             (self.groups.handle_new_addresses if is_new else self.groups.say_where)(now)
+        if is_new:
+            self._call_the_lost(now)
+
+    def _call_the_lost(self, now):
+        for network in self.networks():
+            network.node.handle_new_network(now)
 
     def _count(self, reason):
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
@@ -273,6 +281,7 @@ class Daemon:
         self._keep_config(text)
         self._apply_log_level()
         self.uplink.use_servers(new.stun, new.turn, now)
+        self.uplink.forwarding.set(new.relay_limit, now)
         failed = self._follow(new, now)
         if failed:
             text = "the rest of the new configuration is applied, but this runs on as it was: " + "; ".join(failed)
@@ -308,7 +317,9 @@ class Daemon:
 
     def gather(self):
         """The way out may be another one: SIGUSR1, from whoever hears of the WAN."""
-        self.uplink.gather(clock.monotonic())
+        now = clock.monotonic()
+        self.uplink.gather(now)
+        self._call_the_lost(now)
 
     def stop(self):
         self._stopping = True
@@ -377,7 +388,7 @@ class Daemon:
 
 
 def _arguments(argv):
-    """(path, check, verbose). Raises UserError."""
+    """(path, flags without their dashes). Raises UserError."""
     path, flags = config.DEFAULT_FILE, set()
     rest = list(argv)
     while rest:
@@ -386,11 +397,11 @@ def _arguments(argv):
             path = rest.pop(0)
         elif word.startswith("--config="):
             path = word[9:]
-        elif word in ("--check", "--verbose"):
-            flags.add(word)
+        elif word in ("--check", "--port", "--verbose"):
+            flags.add(word[2:])
         else:
             raise UserError("can't understand %s\n%s" % (quoted(word), USAGE), 2)
-    return path, "--check" in flags, "--verbose" in flags
+    return path, flags
 
 
 def main(argv=None):
@@ -418,17 +429,20 @@ def main(argv=None):
         }
     )
     try:
-        path, check, verbose = _arguments(argv)
-        if check:
+        path, flags = _arguments(argv)
+        if "check" in flags:
             read_config(path)
             print("%s is valid" % path)
             return 0
         options, text, wrong = read_to_start(path)
+        if "port" in flags:
+            print(options.port)
+            return 0
         if not options.enabled:
             log.info("switched off by option 'enabled' in %s" % path)
         else:
             memory.grow_for(options.state_dir + "/groups", len(options.peers))
-            daemon = Daemon(path, options, verbose, poller)
+            daemon = Daemon(path, options, "verbose" in flags, poller)
             daemon.note_start(text, wrong)
             daemon.run()
     except UserError as error:

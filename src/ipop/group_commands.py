@@ -5,6 +5,7 @@ from .errors import UserError
 from .group_pages import (
     show_approved,
     show_backup,
+    show_brokers,
     show_created,
     show_demoted,
     show_denied,
@@ -39,6 +40,11 @@ def _group_create(shell, name):
     question["subnet"] = flags["subnet"]
     group = shell.connect().ask("group_create", question, dict)
     shell.show(group, show_created, group)
+
+
+def _group_brokers(shell):
+    brokers = list(shell.flags["broker"])
+    _ask_and_show(shell, "group_brokers", {"brokers": brokers}, show_brokers, bool(brokers))
 
 
 def _groups(shell):
@@ -183,10 +189,10 @@ be off for good then. The line serves as long as this router is a member.
 """
 
 
-def _ask_and_show(shell, method, question, draw):
+def _ask_and_show(shell, method, question, draw, *more):
     question["group"] = shell.flags["group"]
     result = shell.connect().ask(method, question, dict)
-    shell.show(result, draw, result)
+    shell.show(result, draw, result, *more)
 
 
 # --- the words after them
@@ -250,6 +256,10 @@ _CREATE_FLAGS = (
     Flag("large", None, None, None, False, "Addresses for thousands of routers and not for 127"),
     Flag("subnet", None, "NETWORK", str, "", "Its IPv4 addresses, such as 10.77.0.0/16 (default: some that are free)"),
 )
+_BROKERS_FLAGS = (
+    Flag("broker", None, "URL", _broker, (), "Where to meet from now on, the best first; may be repeated"),
+    _GROUP,
+)
 _INVITE_FLAGS = (
     Flag("uses", None, "N", _uses, 1, "How many routers it lets in (default: 1)"),
     Flag("expires", None, "TIME", _life, 604_800, "How long it is good, such as 7d, 12h, never (default: 7d)"),
@@ -267,6 +277,14 @@ _RESTORE_FLAGS = (Flag("passphrase", None, "TEXT", str, None, "What came with th
 
 GROUP_COMMANDS = (
     Command("group create", "NAME", _CREATE_FLAGS, _group_create, "Make a group, which this router owns"),
+    Command(
+        "group brokers",
+        "",
+        _BROKERS_FLAGS,
+        _group_brokers,
+        "Where a group's members find each other; with --broker its owner has them meet elsewhere\n"
+        "Who is connected learns it at once, who is away at the old brokers, as long as these last.",
+    ),
     Command("groups", "", (), _groups, "The groups that this router is in, and how it is connected"),
     Command(
         "invite",

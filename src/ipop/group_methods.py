@@ -10,6 +10,7 @@ from .groups import OFF, router_networks
 from .home import conflicts
 from .ports import clock, crypto, system
 from .signal import url
+from .values import Refused
 from .words import quoted
 
 DRAWS = 16  # addresses that are tried for a new group
@@ -27,6 +28,7 @@ class GroupMethods:
         """{method: handler}"""
         return {
             "group_create": self.create,
+            "group_brokers": self.brokers,
             "groups": self.groups,
             "invite": self.invite,
             "invites": self.invites,
@@ -61,11 +63,7 @@ class GroupMethods:
         owner = identity.create(crypto)
         stamp = self._timestamps.stamp(now)
         subnet, slice_length, ula = self._draw(name, large, subnet)
-        for text in brokers:
-            try:
-                url.parse(text)
-            except ValueError:
-                raise UserError("broker %s: expected %s" % (quoted(text), url.EXPECTED))
+        _check_brokers(brokers)
         try:
             data = charter.sign(owner, name, subnet, slice_length, ula, brokers, stamp)
             about = charter.parse(crypto, owner.public, data)
@@ -86,6 +84,14 @@ class GroupMethods:
             "issuer": None,
         }
         return group_status.member_of(self._groups.find(self._groups.begin(name, owner.seed, kept=kept)), now)
+
+    def brokers(self, now, group, brokers):
+        membership = self._groups.find(group)
+        if brokers:
+            _check_brokers(brokers)
+            membership.group.set_brokers(brokers, now, clock.wall())
+            self._follow(membership, now)
+        return {"group": membership.name, "brokers": list(membership.group.charter.brokers)}
 
     def invite(self, now, group, uses, expires, approve):
         membership = self._groups.find(group)
@@ -258,9 +264,23 @@ class GroupMethods:
         return self._groups.find(name) if name or len(having) != 1 else having[0]
 
 
+def _check_brokers(brokers):
+    """Raises UserError."""
+    for text in brokers:
+        try:
+            url.parse(text)
+        except Refused as error:
+            raise UserError("broker %s: %s" % (quoted(text), error.args[0]))
+        except ValueError:
+            raise UserError("broker %s: expected %s" % (quoted(text), url.EXPECTED))
+        if brokers.count(text) > 1:
+            raise UserError("broker %s is named twice" % quoted(text))
+
+
 _NOT_KEPT = "done, but it can't be kept, and is forgotten at the next start unless it can be by then: %s"
 
 _WHY_NO_GROUP = {
     "bad-charter": "a group's name has 1 to 63 letters; a broker is mqtt://HOST or mqtts://HOST",
+    "long-charter": "the brokers' addresses are too long together: leave one out, or write them shorter",
     "bad-name": "a member's name has 1 to 63 letters, and nothing that can't be seen",
 }

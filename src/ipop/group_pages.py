@@ -66,6 +66,21 @@ def show_created(page, group):
     page.line("'ipop backup' prints one with which another router can take over if this one breaks: do that soon.")
 
 
+def show_brokers(page, group, are_new):
+    if not group["brokers"]:
+        page.line(f"'{group['group']}' has no broker where others could meet it: 'ipop broker' helps to run one.")
+        return
+    since = "from now on" if are_new else "now"
+    page.line(f"Where the members of '{group['group']}' meet {since}, the best first:")
+    for broker in group["brokers"]:
+        page.line(f"  {broker}")
+    if are_new:
+        page.line()
+        page.line("Who is connected knows it already. This router stays at the old ones too for a while, for members")
+        page.line("who are away now and for open invites: leave those running, if you can. 'ipop groups' shows whether")
+        page.line("the new ones can be reached.")
+
+
 def show_restored(page, group):
     page.line(f"This router is '{group['member']}' in '{group['name']}', in the place of the old one.", GREEN)
     _show_facts(page, group)

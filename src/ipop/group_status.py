@@ -155,7 +155,7 @@ def _slice(about, member):
     return None if packed is None else "%d.%d.%d.%d/%d" % (tuple(packed) + (member.slice_length,))
 
 
-_REMOVED = "this router was removed from the group: 'ipop leave --group %s' forgets it"
+_REMOVED = "this router was removed from the group: leave it, in LuCI or with 'ipop leave --group %s'"
 
 # what is said of a group that this router is not in
 _BLANK = {

@@ -12,7 +12,7 @@ from .openwrt.device import bridge_of
 from .ports import clock, crypto, files, shared
 from .wire import ip
 
-NAMES_GAP = 1_000  # ms between two new files of names
+NAMES_GAP, NAMES_AGAIN = 1_000, 5_000  # ms between two new files of names, and until one that failed is tried again
 NONE, DNSMASQ = "none", "dnsmasq"
 
 
@@ -120,9 +120,10 @@ class Household:
         if self._revision != node.lan.names_revision and now >= self._names_at:
             from .hostsfile import hosts_text
 
-            self._names_at = now + NAMES_GAP
-            self._revision = node.lan.names_revision
-            self._service.set_names(hosts_text(node.lan.records(self._name, self.suffix)), now)
+            revision, text = node.lan.names_revision, hosts_text(node.lan.records(self._name, self.suffix))
+            is_told = self._service.set_names(text, now)
+            self._revision = revision if is_told else None
+            self._names_at = now + (NAMES_GAP if is_told else NAMES_AGAIN)
 
     def leave(self, now):
         """The group is left: `close` comes next."""

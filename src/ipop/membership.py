@@ -3,7 +3,7 @@
 from . import VERSION, log
 from .config import OPENWRT
 from .errors import UserError
-from .group.group import ADMITTED, REMOVED, WAITING, Group
+from .group.group import ADMITTED, ANNOUNCED, BROKERS, REMOVED, WAITING, Group
 from .household import Household
 from .network import LIMITS, Network
 from .node import ANSWERED, NEWS, SEEN, Node, PeerConfig
@@ -15,7 +15,8 @@ SAVE_AGAIN = 10_000  # ms after a write that failed
 SETTLE = 30_000  # ms after the start, in which members are found
 SAVE_PLACES = 3_600_000  # ms between two writes for the sake of where members are: flash wears out
 EVENTS_MAX = 16  # of a broker's in one turn
-NOT_KEPT, CONFLICT = " is not kept", " has a conflict"  # the end of a problem's topic
+# the ends of problems' topics
+NOT_KEPT, CONFLICT, UNREADABLE = " is not kept", " has a conflict", " has an unreadable broker"
 
 
 class Wire:
@@ -54,6 +55,11 @@ class Wire:
                 break
             self._broker.publish(message)
 
+    def say(self, message):
+        """Besides what the machine has to say: a Publish."""
+        if self._broker is not None:
+            self._broker.publish(message)
+
     def reconnect(self):
         """Our address has changed: the broker may not know yet that the old connection is dead."""
         if self._broker is not None:
@@ -63,6 +69,7 @@ class Wire:
         if self._broker is not None:
             self.handle_turn(clock.monotonic())
             self._broker.close()
+            self.connected_to = None
             self._set_problem(self._name + " broker", None)
 
     def _on_broker(self):
@@ -128,9 +135,9 @@ class Membership:
             return timestamps.stamp(clock.monotonic())
 
         self.group = Group(crypto, identity, kept, VERSION, stamp, self._count)
-        self._urls = [url.parse(text) for text in self.group.charter.brokers]
         rest = (VERSION, slot, self.group, memory.has_room, LIMITS, options.guards_off, section.mode == ROUTE)
         self.node = Node(identity.wg_private, crypto, timestamps, now, *rest)
+        self.node.relay.limit = uplink.forwarding
         self._saved = self.group.revision
         self._save_at = now
         self.why_not_kept = None  # what has changed since it was kept last
@@ -149,20 +156,25 @@ class Membership:
         except BaseException:
             self._household.close()
             raise
-        will = self.group.signalling.will
-        self._wire = Wire(name, self.group, self._urls, will, poller, self._count, set_problem, self._on_message)
+        self._poller = poller
+        self._brokers = self.group.brokers
+        self._wire = self._new_wire()
+        self._former_wires = {}  # URL -> Wire
+        self._wires = [self._wire]
+        self._lines = None  # those of the group that the wires are for
         self._configure(now)
         for key, addr in endpoints.items():
             self.node.set_endpoint(key, addr, now)
 
     def close(self):
-        self._wire.close()
+        for wire in self._wires:
+            wire.close()
         self._household.close()
         self.network.close()
         now = clock.monotonic()
         self._uplink.permit(self.name, [], now)
         self._uplink.set_company(self.name, False, now)
-        for end in (NOT_KEPT, CONFLICT):
+        for end in (NOT_KEPT, CONFLICT, UNREADABLE):
             self._set_problem(self.name + end, None)
 
     def can_follow(self, section, claim):
@@ -194,7 +206,9 @@ class Membership:
 
     def brokers(self):
         """[{"url": without what is secret, "connected"}]"""
-        shown = [url.shown(each) for each in self._urls]
+        shown = self._shown_brokers()
+        if self._wire.connected_to not in [None] + shown:
+            shown.append(self._wire.connected_to)  # the group has left it, and none of the others can be reached
         return [{"url": text, "connected": text == self._wire.connected_to} for text in shown]
 
     def poll_timeout(self):
@@ -204,21 +218,32 @@ class Membership:
             times.append(due)
         if self.group.revision != self._saved:
             times.append(self._save_at)
-        due = self._wire.poll_timeout()
-        return min(times) if due is None else min(min(times), due)
+        times += [wire.poll_timeout() for wire in self._wires]
+        return min([when for when in times if when is not None])
 
     def handle_turn(self, now):
         """What is to be done in each turn of the loop."""
         self.group.handle_timeout(now, clock.wall())
         event = self.group.poll_event()
         while event is not None:
-            log.info(_SAYINGS[event.kind] % event.name, event.kind, self.name)
+            if event.kind == ANNOUNCED:
+                self.node.handle_word_of(event.member, now)
+            else:
+                self._tell(event)
             event = self.group.poll_event()
         self._configure(now)
         self.save(now)
-        self._wire.handle_turn(now)
+        self._follow_brokers()
+        for wire in self._wires:
+            wire.handle_turn(now)
         self.network.handle_turn(now)
         self._household.handle_turn(self.node, now)
+
+    def _tell(self, event):
+        text = _SAYINGS[event.kind] % event.name
+        if event.kind == BROKERS:
+            text += ", ".join(self._shown_brokers())
+        log.info(text, event.kind, self.name)
 
     def handle_new_network(self, conflict_texts, is_in_the_way, now):
         """This machine's addresses may be others than before. `conflict_texts`: what of them is ours too; where that
@@ -259,8 +284,9 @@ class Membership:
 
     def leave(self, now):
         """Take what is ours from the broker."""
-        self.group.signalling.retire()
-        self._wire.handle_turn(now)
+        self.group.retire()
+        for wire in self._wires:
+            wire.handle_turn(now)
         self._household.leave(now)
 
     def _count(self, reason):
@@ -278,8 +304,62 @@ class Membership:
             self._uplink.set_company(self.name, self.node.has_company, now)
             self.say_where(now)
 
-    def _on_message(self, topic, payload, now):
-        self.group.handle_message(topic, payload, now, clock.wall())
+    # --- the brokers
+
+    def _new_wire(self):
+        def on_message(topic, payload, now):
+            self.group.handle_message(topic, payload, now, clock.wall())
+
+        urls = _readable(self._brokers)
+        is_old = len(urls) < len(self._brokers)
+        self._set_problem(self.name + UNREADABLE, _TOO_OLD % self.name if is_old else None)
+        will = self.group.signalling.will
+        return Wire(self.name, self.group, urls, will, self._poller, self._count, self._set_wire_problem, on_message)
+
+    def _set_wire_problem(self, topic, text):
+        """To be connected is no good news where it is to a broker that the group has left."""
+        place = self._wire.connected_to
+        if place is not None and place not in self._shown_brokers():
+            text = _WAY_BACK % (self.name, place, ", ".join(self._shown_brokers()))
+        self._set_problem(topic, text)
+
+    def _new_former_wire(self, broker):
+        """That such a one can't be reached is nobody's problem."""
+
+        def on_message(topic, payload, now):
+            self.group.handle_former_message(broker, topic, payload, now, clock.wall())
+
+        rest = _no_will, self._poller, self._count, _no_problem, on_message
+        return Wire(self.name, self.group.former_lines[broker], _readable([broker]), *rest)
+
+    def _shown_brokers(self):
+        return [url.shown(each) for each in _readable(self.group.charter.brokers)]
+
+    def _follow_brokers(self):
+        """The group has other brokers, or needs others of those that it has left.
+
+        A way back that nobody needs any more does no harm."""
+        group = self.group
+        is_same = group.brokers == self._brokers[: len(group.brokers)]
+        if is_same and group.lines is self._lines:
+            return
+        if not is_same:
+            self._brokers = self.group.brokers
+            if self._wire.connected_to not in [None] + self._shown_brokers()[:1]:
+                farewell = self.group.farewell()
+                if farewell is not None:
+                    self._wire.say(farewell)
+            self._wire.close()
+            self.group.handle_disconnected(clock.monotonic())
+            self._wire = self._new_wire()
+        lines = self.group.former_lines
+        for broker in [broker for broker in self._former_wires if broker not in lines]:
+            self._former_wires.pop(broker).close()
+        for broker in lines:
+            if broker not in self._former_wires:
+                self._former_wires[broker] = self._new_former_wire(broker)
+        self._lines = group.lines
+        self._wires = [self._wire] + list(self._former_wires.values())
 
     def _configure(self, now):
         """Let the node know who the members are, and where."""
@@ -317,7 +397,8 @@ class Membership:
 
     def handle_new_addresses(self, now):
         """The router has other addresses than before: the broker may not know yet that the old connection is dead."""
-        self._wire.reconnect()
+        for wire in self._wires:
+            wire.reconnect()
         self.say_where(now)
 
     def say_where(self, now):
@@ -332,12 +413,36 @@ class Membership:
         self.group.set_place(own + seen, now, relay.is_willing, relays if is_apart else [], at_turn)
 
 
+def _readable(brokers):
+    """The Urls of those that can be read: what the owner's router takes for a URL may be newer than we are."""
+    found = []
+    for text in brokers:
+        try:
+            found.append(url.parse(text))
+        except ValueError:
+            pass
+    return found
+
+
+def _no_will():
+    return None
+
+
+def _no_problem(topic, text):
+    pass
+
+
 def _interfaces(device, bridge):
     return [each for each in (device, bridge, bridges.bridge_of(device)) if each is not None]
 
+
+_TOO_OLD = "this router's ipopd is too old for one of the brokers of %s: update it"
+
+_WAY_BACK = "the members of %s go on at the broker that the group has left, %s: none of the new ones can be reached: %s"
 
 _SAYINGS = {
     ADMITTED: "%s is a member now",
     WAITING: "%s asks to be let in: see 'ipop requests'",
     REMOVED: "this router was removed from %s",
+    BROKERS: "the members of %s meet at other brokers from now on: ",
 }

@@ -14,12 +14,15 @@ what is answered.
     nat              {"port", "hosts": this router's own addresses, "public": whether one of them is good everywhere,
                      "seen": where members see it, "relay": whether it forwards for others,
                      "port_mapping": what the router before says to that, "mapped_port": its "ip:port" or null,
-                     "turn": what came of the TURN servers, in words, or null without one,
+                     "turn": what came of the TURN servers, in words, or null without one, "relayed": our addresses
+                     there,
+                     "means", "help": what all that means and what would help, a word each or null: see outlook.py,
                      "families": [{"family": "ipv4" or "ipv6", "state": "asking", "found" or "blocked", "mapped",
                      "is_nat", "mapping", "filtering", "keepalive_s", "servers"}]: see overlay/stun.py}
 
     groups           [group]
     group_create     group
+    group_brokers    {"group", "brokers": [URL], the best first, with what is secret in them}: as they are now
     restore          group
     invite           {"group", "invite": its id, "line", "uses", "expires_in": s, 0 for never, "approve"}
     invites          [{"group", "invite", "left": how many it still lets in, "admitted": how many came in by it,
@@ -40,14 +43,16 @@ what is answered.
     backup           {"group", "line", "passphrase"}
 
     event   {"seq": its number, "time": s since 1970, "kind": "connected", "unreachable", "moved", "admitted",
-             "waiting", "removed", "joining", "conflict" or "problem", "group": "" where it concerns none, "text"}
+             "waiting", "removed", "brokers", "joining", "conflict" or "problem", "group": "" where it concerns none,
+             "text"}
 
     group   {"name": what it is called on this router, "fingerprint", "state": "member", "joining", "damaged" or
              "off", "text": how far the join is, or what is wrong, else "", "member": what this router is called there,
              "member_fingerprint", "role", "address": "10.77.1.1/16", "slice": "10.77.1.0/24", "device", "bridge",
              "newest_ms": when the last entry of its roster was signed, in ms since 1970,
              "members", "connected": how many others there are, and how many of them are connected,
-             "requests": how many wait for approval, "brokers": [{"url": without what is secret, "connected"}]}
+             "requests": how many wait for approval, "brokers": [{"url": without what is secret, "connected"}], also
+             one that the group has left, as long as no other can be reached}
     join    {"group", "fingerprint", "member", "member_fingerprint": as above, "state": "offline", "asking", "pending",
              "refused" or "welcome", "text": the same in words, "address"}
             A join that was refused is forgotten; it is answered for until the daemon ends or the group is asked again.
@@ -131,6 +136,14 @@ METHODS = (
             Param("subnet", ANY_TEXT, "", "Its IPv4 addresses, such as 10.77.0.0/16; some that are free here if empty"),
         ),
         "Make a group, which this router owns",
+    ),
+    Method(
+        "group_brokers",
+        (
+            _GROUP,
+            Param("brokers", TEXTS, [], "Where its members are to find each other, the best first; none: as it is"),
+        ),
+        "Where a group's members find each other; its owner can have them meet elsewhere",
     ),
     Method(
         "invite",

@@ -4,12 +4,48 @@ The words for it are RFC 4787's. The classic name (RFC 3489) is added where a li
 forums and games speak of nothing else.
 """
 
+from . import outlook
 from .command import Command, Flag
 from .show import GREEN, RED, YELLOW, Column, duration
 from .wire import address
 
 _PAIR = (Column("", False), Column("", False))
-_INDEPENDENT = "endpoint-independent"
+_MEANINGS = {
+    outlook.PUBLIC: (GREEN, "Everybody can reach this router directly: it has a public address."),
+    outlook.MAPPED: (GREEN, "Everybody can reach this router directly: the one before it lets them through."),
+    outlook.FIREWALL: (
+        GREEN,
+        "A public address, behind a firewall that lets in only what answers: members are reached directly, but for "
+        "those behind hard NATs.",
+    ),
+    outlook.IPV6: (
+        GREEN,
+        "IPv6 only: members that have it are reached directly, those with IPv4 only through a member that has both.",
+    ),
+    outlook.UNSEEN: (YELLOW, "How this router looks from outside isn't known yet: nobody has told."),
+    outlook.UDP_BLOCKED: (RED, "UDP seems to be blocked on the way out: no STUN server answers."),
+    outlook.BY_TURN: (YELLOW, "UDP seems to be blocked on the way out: members are reached through the TURN server."),
+    outlook.NAT: (YELLOW, "There is a NAT before this router: members are reached directly where that can be."),
+    outlook.HARD: (
+        YELLOW,
+        "A hard NAT: it shows each member another port. Those behind easy NATs are reached directly, the others "
+        "through a member that relays.",
+    ),
+    outlook.EASY: (GREEN, "An easy NAT: everybody can reach this router directly while it is on."),
+    outlook.USUAL: (GREEN, "A usual NAT: members are reached directly, but for those behind hard ones."),
+}
+_HELP = {
+    None: "",
+    outlook.FORWARD: "To be reached by everybody, have the router before this one send UDP port {port} on to it, or "
+    "switch on PCP, NAT-PMP or UPnP there.",
+    outlook.OUTER: "The router before this one sends UDP port {port} on to it, but there is another NAT before that: "
+    "to be reached by everybody, ask the internet provider for a public address.",
+    outlook.OPEN: "To be reached by everybody, have the firewall before this router let UDP port {port} in.",
+    outlook.ASK_STUN: "Connect to a member, or add \"list stun 'HOST:PORT'\" to the configuration.",
+    outlook.UNBLOCK: "Ask whoever runs this network to let UDP out, which is quicker.",
+    outlook.ADD_TURN: "Ask whoever runs this network to let UDP out, or add a TURN server that is reached by TCP: "
+    "\"list turn 'turn://USER:PASSWORD@HOST?transport=tcp'\".",
+}
 _FAMILIES = {"ipv4": "IPv4", "ipv6": "IPv6"}
 
 
@@ -33,44 +69,15 @@ def show_nat(page, nat):
 
 def verdict(nat):
     """(colour, what it means for this user, what would help or "")"""
-    families = {family["family"]: family for family in nat["families"]}
-    ipv4 = families.get("ipv4")
-    forward = "To be reached by everybody, have the router before this one send UDP port %d on to it, " % nat["port"]
-    forward += "or switch on PCP, NAT-PMP or UPnP there."
-    if nat["public"]:
-        return GREEN, "Everybody can reach this router directly: it has a public address.", ""
-    if nat["mapped_port"]:
-        return GREEN, "Everybody can reach this router directly: the one before it lets them through.", ""
-    if ipv4 is None and not nat["seen"]:
-        return (
-            YELLOW,
-            "How this router looks from outside isn't known yet: no member has told, and no STUN server is configured.",
-            "Connect to a member, or add \"list stun 'HOST:PORT'\" to the configuration.",
-        )
-    if ipv4 is not None and ipv4["state"] == "blocked":
-        return (
-            RED,
-            "UDP seems to be blocked on the way out: no STUN server answers.",
-            "Ask whoever runs this network to let UDP out.",
-        )
-    if ipv4 is None or ipv4["mapping"] == "unknown":
-        return YELLOW, "There is a NAT before this router: members are reached directly where that can be.", forward
-    if ipv4["mapping"] != _INDEPENDENT:
-        return (
-            YELLOW,
-            "A hard NAT: it shows each member another port. Those behind easy NATs are reached directly, the others "
-            "through a member that relays.",
-            forward,
-        )
-    if ipv4["filtering"] == _INDEPENDENT:
-        return GREEN, "An easy NAT: everybody can reach this router directly while it is on.", ""
-    return GREEN, "A usual NAT: members are reached directly, but for those behind hard ones.", forward
+    colour, meaning = _MEANINGS[nat["means"]]
+    return colour, meaning, _HELP[nat["help"]].replace("{port}", str(nat["port"]))
 
 
 def _facts(nat):
     facts = [["own addresses", ", ".join(nat["hosts"]) or "none"], ["UDP port", str(nat["port"])]]
     for family in nat["families"]:
-        facts += _family_facts(family)
+        if family["state"] == outlook.FOUND or any((":" in ip) == (family["family"] == "ipv6") for ip in nat["hosts"]):
+            facts += _family_facts(family)
     facts.append(["as members see it", ", ".join(nat["seen"]) or "-"])
     facts.append(["port mapping", nat["port_mapping"]])
     if nat.get("turn"):

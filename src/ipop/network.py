@@ -2,7 +2,7 @@
 
 from . import log
 from .errors import UserError
-from .lan.claims import KEPT
+from .lan.claims import KEPT, OVER
 from .lan.lan import LOOP, NOWHERE, PLENTY, SCARCE, Home
 from .lan.loops import LOOPED_HERE
 from .node import CONNECTED, LAN_NEWS, MOVED, UNREACHABLE
@@ -19,6 +19,7 @@ LAN, RELEARN = "lan", "relearn"  # what root can be asked to do: actions of the 
 TOO_LARGE = "too-large"  # the word of a datagram that the interface doesn't carry
 # the ends of problems' topics
 IN_BRIDGE, DEAF, NO_MEMORY, LOOPED = " in its bridge", " hears not everything", " has no memory", " is looped"
+CLAIMED, CLAIMS_SHOWN = " has addresses of two homes", 3
 LIMITS = PLENTY if memory.IS_PLENTY else SCARCE  # for a Node
 
 
@@ -57,7 +58,7 @@ class Network:
         if not self.tap.is_gone:
             self._poller.forget(self.tap.fileno())
         self.tap.close()
-        for end in ("", IN_BRIDGE, DEAF, NO_MEMORY, LOOPED):
+        for end in ("", IN_BRIDGE, DEAF, NO_MEMORY, LOOPED, CLAIMED):
             self._set_problem(self.tap.name + end, None)
 
     def configure(self, peers, now):
@@ -125,8 +126,13 @@ class Network:
             texts = [text + self._at_port(mac) for text, mac in self.node.lan.problems()]
             self._set_problem(self.tap.name + LOOPED, "; ".join(texts) or None)
         else:
-            log.info(news.text, CONFLICT, self._group)
-        if news.kind not in (LOOPED_HERE, KEPT):  # who was reached by the tunnel isn't now, or the other way round
+            if news.text is not None:
+                log.info(news.text, CONFLICT, self._group)
+            texts = self.node.lan.conflicts()
+            shown, more = texts[:CLAIMS_SHOWN], len(texts) - CLAIMS_SHOWN
+            shown += ["and %d more" % more] if more > 0 else []
+            self._set_problem(self.tap.name + CLAIMED, "; ".join(shown) or None)
+        if news.kind not in (LOOPED_HERE, KEPT, OVER):  # who was reached by the tunnel is not now, or the reverse
             if not bridges.forget_learned(self.tap.name):
                 self._errands.append(RELEARN)
 

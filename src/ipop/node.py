@@ -33,6 +33,7 @@ from .wire.ways import is_by_turn, is_detour
 AGE_EVERY = 60_000  # ms between two clean-ups of the tables
 FRAMES_MAX = 64
 CANDIDATES_MAX = 16
+SAME_HOST_MAX = 4  # of them at one address or in one IPv6 network: its NAT may show a peer at several ports
 DETOURS = 2
 
 # endpoint: (ip, port) or None; preshared_key: 32 bytes or None; suite "sha256" or "blake2s" (a stock WireGuard peer);
@@ -182,14 +183,28 @@ class Node:
         An address is (ip, port); a relay is another node, by the first 8 bytes of its key; `at_turn` are its addresses
         at TURN servers."""
         link = self._links.get(public_key)
-        ways = (addresses + at_turn)[:CANDIDATES_MAX]
+        ways = _few_of_each_host((addresses + at_turn)[:CANDIDATES_MAX])
         ways += [through(relay, public_key) for relay in relays if relay != self.public_key[:PREFIX]]
-        if link is None or not self._finder.set_candidates(link, ways, at_turn, now):
+        if link is None:
             return
-        if ways and not link.peer.is_connected(now):
-            if link.peer.endpoint is None:
-                link.peer.move_to(ways[0])
-            link.peer.initiate(now)
+        self._finder.set_candidates(link, ways, at_turn, now)
+        if ways and link.peer.endpoint is None:
+            link.peer.move_to(ways[0])
+        self._hurry(link, now)
+
+    def handle_word_of(self, public_key, now):
+        """A member has said something elsewhere: it may be there again."""
+        if public_key in self._links:
+            self._hurry(self._links[public_key], now)
+
+    def handle_new_network(self, now):
+        """Our own line may have been down, or is another one: whoever is not connected may be reached now."""
+        for link in self._node_links:
+            self._hurry(link, now)
+
+    def _hurry(self, link, now):
+        if link.peer.endpoint is not None and not link.peer.is_connected(now):
+            link.peer.hurry(now)
 
     def choose_relays(self, willing):
         """The nodes of those with these keys through which others are to reach us: see Reachability."""
@@ -356,12 +371,14 @@ class Node:
             return 0
         session = self._tunnel.find_session(mem, at, n, addr, now)
         length = session.open(mem, batch.ptr, at, n)
-        peer = session.peer
-        peer.received(session, length, n, addr, now)
-        link = peer.context
         at += messages.TRANSPORT_HEADER
+        is_control = length > 1 and mem[at] == payload.CONTROL
+        peer = session.peer
+        is_between_nodes = is_control or length > 1 and mem[at] == payload.RELAYED
+        peer.received(session, 0 if is_between_nodes else length, n, addr, now)
+        link = peer.context
         if addr != peer.endpoint:
-            is_asking = length > 1 and mem[at] == payload.CONTROL and mem[at + 1] in (payload.PING, payload.PONG)
+            is_asking = is_control and mem[at + 1] in (payload.PING, payload.PONG)
             self._finder.handle_elsewhere(link, addr, is_asking, now)
         if length == 0:
             return 0
@@ -505,7 +522,10 @@ class Node:
             peer.context.search.begin(now)
             peer.context.fitting.begin(now)
         if not peer.context.is_up:
+            is_first = not self.has_company
             peer.context.is_up = True
+            if is_first:
+                self.handle_new_network(now)
             if peer.is_ours:
                 peer.context.has_missed = True
             self._tell(CONNECTED, peer.context)
@@ -657,6 +677,17 @@ class Node:
         if peer.endpoint is None:
             return "no-endpoint"
         return "connecting" if peer.is_calling else "idle"
+
+
+def _few_of_each_host(addresses):
+    """Those that a member can have honestly: one that names somebody else's address has few datagrams sent there."""
+    counts, few = {}, []
+    for addr in addresses:
+        host = address.network(addr[0])
+        counts[host] = counts.get(host, 0) + 1
+        if counts[host] <= SAME_HOST_MAX:
+            few.append(addr)
+    return few
 
 
 _CONTROLS = {

@@ -1,11 +1,15 @@
 """`ipop tap`: root makes the TAP devices of a daemon that is not root.
 
-It runs before the daemon starts, and again when the daemon asks for more of them (openwrt/lan.py).
+It runs before the daemon starts, and again when the daemon asks for more of them (openwrt/lan.py); those of groups that
+were left go then.
 """
 
+from . import config, uci
 from .command import Command, Flag
-from .errors import UserError
+from .errors import ConfigError, UserError
 from .openwrt import lan
+from .openwrt.device import is_device
+from .openwrt.there import one
 from .show import Page
 from .values import DEVICE
 from .words import quoted, why
@@ -17,7 +21,8 @@ def _tap(shell, name):
         return
     owner, group = _owner(shell.ports.system, shell.flags["user"], shell.flags["group"])
     made = []
-    names = _wishes(shell) if name is None else [_checked(name)]
+    wishes = _wishes(shell) if name is None else None
+    names = _devices(wishes or ()) if name is None else [_checked(name)]
     for each in names:
         try:
             if shell.ports.taps.make(each, owner):
@@ -29,12 +34,43 @@ def _tap(shell, name):
             shell.ports.taps.share(group)
     except OSError as error:
         raise UserError(f"/dev/net/tun can't be shared with {shell.flags['user']}: {why(error)}")
-    shell.show({"devices": names, "made": made}, _show_made, made)
+    removed = _remove_left(shell, wishes, owner)
+    shell.show({"devices": names, "made": made, "removed": removed}, _show_made, made, removed)
 
 
-def _show_made(page, made):
+def _show_made(page, made, removed):
     for name in made:
         page.line(f"device {name} is made")
+    for name in removed:
+        page.line(f"device {name} is removed")
+
+
+def _remove_left(shell, wishes, owner):
+    """Take away what no group has any more. One that is damaged may have any."""
+    if wishes is None or any(wish.device is None for wish in wishes):
+        return []
+    configured = _configured(shell)
+    if configured is None:
+        return []
+    taps, removed = shell.ports.taps, []
+    for name in taps.kept_for(owner):
+        if is_device(name) and name not in _devices(wishes) + configured:
+            try:
+                if taps.remove(name):
+                    removed.append(name)
+            except (OSError, UserError):
+                pass  # the daemon has it open: it needs it again
+    return removed
+
+
+def _configured(shell):
+    """The devices that the configuration names, which are made at each start; None: it can't be read."""
+    path = shell.flags["config"] or config.DEFAULT_FILE
+    try:
+        sections, _ = uci.parse(shell.ports.files.read(path), path)
+    except (OSError, ConfigError):
+        return None
+    return [one(section, "device") for section in sections] + [config.setting("", path, "device")]
 
 
 def _remove(shell, name):
@@ -69,12 +105,15 @@ def _owner(system, user, group):
 
 
 def _wishes(shell):
-    """The devices that the daemon wants to have."""
+    """What the daemon wants to have, or None: it has never asked."""
     path = shell.setting("control", lenient=True).rpartition("/")[0] + "/" + lan.FILE
     try:
-        wishes = lan.parse(shell.ports.files.read(path, lan.SIZE_MAX + 1))
+        return lan.parse(shell.ports.files.read(path, lan.SIZE_MAX + 1))
     except OSError:
-        return []  # it has never asked
+        return None
+
+
+def _devices(wishes):
     return sorted([wish.device for wish in wishes if wish.device is not None])
 
 

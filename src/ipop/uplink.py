@@ -1,14 +1,18 @@
 """The way out of this router, as the daemon sees it: its addresses, what it sends, and what is asked for both.
 
-All that leaves for other nodes goes through here. What is to go by TURN (wire/ways.py) leaves from our address at a
-TURN server, and all else from the data socket. An Outside and a TurnLine are fed and heard.
+All that leaves for other nodes goes through here, and `forwarding` says how much of that may be others'. What is to go
+by TURN (wire/ways.py) leaves from our address at a TURN server, and all else from the data socket. An Outside and a
+TurnLine are fed and heard.
 """
 
+from .errors import UserError
 from .overlay.outside import Outside
-from .ports import Resolver, clock, crypto, files, interfaces
+from .overlay.relay import Limit
+from .ports import Resolver, Udp, clock, crypto, files, interfaces
 from .turn_line import TurnLine
 from .turn_url import UDP
-from .wire import address
+from .wire import address, pcp
+from .wire.batch import Batch
 from .wire.ways import beyond_turn, by_turn, is_by_turn
 
 LOOK_AGAIN = 10_000  # ms, in case a change was not told
@@ -16,6 +20,7 @@ RESOLVE_AGAIN = 3_600_000  # ms between two look-ups of the servers' names
 RESOLVE_SOON = 30_000  # ms, where one of them had no answer
 HOSTS_MAX = 10  # of our own addresses that others are told
 SECRET = 32  # bytes
+ANNOUNCEMENTS = 4  # of the router before us that are read at a time
 KEEPALIVE = 25_000  # ms, as WireGuard's users know it, until we know better
 
 
@@ -35,6 +40,7 @@ class Uplink:
         self._on_change = on_change
         self._secret = _secret(state_dir + "/secret")
         self._outside = Outside(crypto, self._secret, udp.port, count)
+        self.forwarding = Limit()
         self.looks = 0  # how often it was looked what this machine's network is like
         self._hosts = []  # our own IP addresses
         self._gateway = None
@@ -49,6 +55,11 @@ class Uplink:
         self._changes = interfaces.Changes()
         poller.watch(self._resolver.fileno(), self._on_resolved)
         poller.watch(self._changes.fileno(), self._on_changes)
+        self._announcements = _announcements()
+        if self._announcements is not None:
+            self._announced = Batch(crypto.pointer, ANNOUNCEMENTS, pcp.SIZE_MAX)
+            for each in self._announcements.sockets():
+                poller.watch(each.fileno(), lambda each=each: self._on_announced(each))
         self._look(now)
 
     def use_udp(self, udp):
@@ -82,9 +93,11 @@ class Uplink:
         self._turn.close()
         self._outside.close(clock.monotonic())
         self._send_queued()
-        for each in (self._resolver, self._changes):
+        listeners = self._announcements.sockets() if self._announcements is not None else []
+        for each in [self._resolver, self._changes] + listeners:
             self._poller.forget(each.fileno())
-        self._changes.close()
+        for each in [self._changes] + listeners:
+            each.close()
 
     def hosts(self):
         """Our own addresses, [(ip, port)], IPv6 first."""
@@ -139,6 +152,7 @@ class Uplink:
             "port_mapping": port_mapping,
             "mapped_port": address.text(mapped),
             "turn": self._turn.text(),
+            "relayed": [address.text(addr) for addr in self.relayed],
             "families": [_shown(family) for family in families],
         }
 
@@ -207,6 +221,14 @@ class Uplink:
         if self._changes.poll():
             self._look_at = 0
 
+    def _on_announced(self, udp_socket):
+        """The router before us says something to all: that it has restarted, or which address it has."""
+        batch = self._announced
+        batch.clear()
+        udp_socket.receive(batch)
+        for i in range(batch.count):
+            self._outside.handle_announcement(batch.packet(i), batch.addr[i], clock.monotonic())
+
     def _look(self, now):
         self._look_at = now + LOOK_AGAIN
         self.looks += 1
@@ -274,6 +296,15 @@ def _before_us(found, gateways):
                 if name == interface and ":" not in ip and address.is_private(ip):
                     return gateway, ip
     return None
+
+
+def _announcements():
+    """Where the router before us says that it has restarted; None where another program listens there. Then it is found
+    out when a mapping is renewed."""
+    try:
+        return Udp(pcp.ANNOUNCE_PORT)
+    except UserError:
+        return None
 
 
 def _secret(path):

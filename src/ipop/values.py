@@ -148,6 +148,7 @@ ENDPOINT = Kind(
     _HOSTPORT,
     False,
 )
+LIMIT = Kind(_number(0, 10_000_000), "kbit/s from 1 to 10000000, or 0", "range(0, 10000000)", False)
 SERVERS = Kind(_endpoint, "HOST:PORT, such as stun.example:3478", _HOSTPORT, True)
 
 

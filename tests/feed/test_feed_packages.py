@@ -143,7 +143,7 @@ EXPECTED = {
         "Require-User": "ipop=4707:ipop=4707",
     },
     "ipop-broker": {"Depends": "mosquitto"},
-    "luci-app-ipop": {"Depends": "luci-base, luci-lib-uqr, ipopd"},
+    "luci-app-ipop": {"Depends": "luci-base, ipopd"},
     "luci-i18n-ipop-de": {"Depends": "luci-app-ipop"},
     "luci-i18n-ipop-zh-cn": {"Depends": "luci-app-ipop"},
     "python3-pystun3": {"Depends": "python3-light, python3-logging"},

@@ -53,10 +53,11 @@ class WanCable:
                         }}
                     }}""")
 
-    def delay(self, ms):
-        """From now on everything takes so much longer, in each direction. For the first time the cable is exchanged."""
+    def delay(self, ms, ms6=None):
+        """From now on everything takes so much longer, in each direction; IPv6 `ms6`, if that is something else. For
+        the first time the cable is exchanged."""
         file = self._host.lab.folder / f"{self._host.name}-delay"
-        file.write_text(str(ms))
+        file.write_text(f"{ms} {ms if ms6 is None else ms6}")
         if self._line:
             self._line.popen.send_signal(signal.SIGHUP)
             return

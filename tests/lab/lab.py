@@ -119,9 +119,9 @@ class Lab:
         self.homes.append(home)
         return home
 
-    def delay(self, home, ms):
-        """From now on what crosses the home's WAN cable takes so much longer, in each direction."""
-        home.gateway.cable.delay(ms)
+    def delay(self, home, ms, ms6=None):
+        """From now on what crosses the home's WAN cable takes so much longer, in each direction; IPv6 `ms6`."""
+        home.gateway.cable.delay(ms, ms6)
 
     def introduce(self, *homes):
         """Write each of these homes into the configuration of the others."""

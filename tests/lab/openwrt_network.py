@@ -274,7 +274,7 @@ class Plugged(Device):
 
     def __init__(self, router, name, socket):
         Host.__init__(self, router.home.lab, f"{router.home.name}-{name}")
-        self._label = name
+        self._label = self.host_name = name
         self._client = None
         link(self, "eth0", router.router, socket)
         router.home.consoles.append(self)

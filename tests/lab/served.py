@@ -84,7 +84,7 @@ class Device(Host):
     def __init__(self, home, name):
         super().__init__(home.lab, f"{home.name}-{name}")
         self.home = home
-        self._label = name
+        self._label = self.host_name = name
         self._client = None
         self.connect(home)
 
@@ -111,8 +111,8 @@ class Device(Host):
         """Start the client; what it was given."""
         if self._client is not None:
             self._client.stop()
-        command = ["busybox", "udhcpc", "-f", "-i", "eth0", "-t", LEASE_WAIT, "-T", 1, "-x", f"hostname:{self._label}",
-                   "-O", "search", "-s", lease_script(self.lab)]
+        command = ["busybox", "udhcpc", "-f", "-i", "eth0", "-t", LEASE_WAIT, "-T", 1,
+                   "-x", f"hostname:{self.host_name}", "-O", "search", "-s", lease_script(self.lab)]
         self._client = self.spawn(command)
         return self._wait_for_lease(0)
 

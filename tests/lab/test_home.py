@@ -8,6 +8,7 @@
 
 import json
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -174,9 +175,7 @@ def test_without_a_plan_all_is_undone_while_the_daemon_goes_on(home):
 
 def test_devices_are_found_by_their_names(home):
     home.serve(names="10.77.3.7 tv.hut.friends.internal\n10.77.3.8 old.hut.friends.internal\n")
-    address = home.lease(name="console")["ip"]
-    assert address in look_up(home.pc, "console.cabin.friends.internal")
-    assert "console.cabin.friends.internal" in look_up(home.pc, address)
+    home.lease()
     assert ROUTER in look_up(home.pc, "cabin.friends.internal")
     assert "10.77.3.7" in look_up(home.pc, "tv.hut.friends.internal")
     assert "tv.hut.friends.internal" in look_up(home.pc, "10.77.3.7")
@@ -185,6 +184,14 @@ def test_devices_are_found_by_their_names(home):
     wait_for(lambda: "10.77.3.7" not in look_up(home.pc, "tv.hut.friends.internal"), 5, "the old address gone")
     assert "10.77.3.8" not in look_up(home.pc, "old.hut.friends.internal")
     assert "NXDOMAIN" in look_up(home.pc, "nobody.friends.internal")
+
+
+def test_no_device_gets_a_name_that_means_something_else(home):
+    home.serve()
+    for name in ("localhost", "router", "isatap", "wpad"):
+        address = home.lease(name=name)["ip"]
+        for asked in (name, name + ".cabin.friends.internal"):
+            assert address not in look_up(home.pc, asked)
 
 
 def test_who_may_use_the_internet_does_and_nobody_elses_devices(home):
@@ -199,6 +206,23 @@ def test_who_may_use_the_internet_does_and_nobody_elses_devices(home):
     home.change(internet=False)
     wait_for(lambda: not reaches(home.pc, home.server.address), 5, "no way out")
     wait_for(lambda: not home.is_forwarding(), 5, "no forwarding")
+
+
+def test_what_is_allowed_no_more_ends_also_where_it_is_under_way(home):
+    nas, _ = home.add_lan()
+    stranger = home.plug_stranger()
+    home.router.sysctl("net/ipv4/ip_forward", 1)  # as on a router that forwards for its LAN
+    home.router.nft("table inet own {\nchain out {\ntype nat hook postrouting priority srcnat\n}\n}")  # and masquerades
+    home.serve(internet=True, map=["192.168.1.20"])
+    home.lease()
+    ways = (home.pc, home.server.address), (stranger, "10.77.133.20"), (nas, "10.77.3.10")
+    assert all(reaches(device, address) for device, address in ways)
+    pings = [device.start_ping(address) for device, address in ways]
+    time.sleep(1)
+    home.change()
+    wait_for(lambda: not reaches(home.pc, home.server.address), 5, "no way out")
+    time.sleep(1)
+    assert all(ping.lost() > 5 for ping in pings)
 
 
 def test_of_the_router_others_see_no_more_than_that_it_is_there(home):
@@ -222,6 +246,21 @@ def test_chosen_ordinary_devices_are_reached_at_their_second_address(home):
     home.change(map=["192.168.1.0/24"])
     wait_for(lambda: stranger.reaches("10.77.133.21"), 5, "the printer")
     assert stranger.reaches("10.77.133.20")
+
+
+def test_the_router_is_no_device_of_its_home(home):
+    """A whole LAN is mapped, its address there included. Its pages and its home's names are nobody else's."""
+    home.add_lan()
+    stranger = home.plug_stranger()
+    home.router.spawn(["dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root",
+                       "--listen-address=192.168.1.1", "--bind-interfaces", "--address=/safe.lan/192.168.1.77"])
+    home.serve(map=["192.168.1.0/24"])
+    assert stranger.reaches("10.77.133.20") and stranger.reaches(ROUTER)
+    ask = ["timeout", 2, "busybox", "nslookup", "safe.lan"]
+    assert "192.168.1.77" in home.router.run([*ask, "192.168.1.1"], check=False).stdout
+    for device in (stranger, home.pc):
+        assert "192.168.1.77" not in device.run([*ask, "10.77.133.1"], check=False).stdout
+    assert not reaches(stranger, "10.77.133.1")
 
 
 def test_after_the_end_nothing_is_left(home):

@@ -95,6 +95,8 @@ def test_mapped_devices_of_two_homes_with_the_same_addresses(lab, broker):
     den, cabin = openwrt_town(lab, "den", "cabin", broker=broker, port=["lan2"], map=["192.168.1.0/24"])
     console, pc, tv = plug(cabin, "console", "lan2"), plug(den, "pc", "lan1"), plug(cabin, "tv", "lan1")
     assert console.reaches(second(den, pc)) and tv.reaches(second(den, pc)) and pc.reaches(second(cabin, tv))
+    image = second(den, pc).rpartition(".")[0] + ".1"
+    assert console.reaches(own_router(den)) and not reaches(console, image)  # which the mapped LAN's router would be
 
 
 def test_a_change_follows_and_whoever_leaves_has_what_he_had(lab, broker):

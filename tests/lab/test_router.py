@@ -13,6 +13,8 @@ from netns import BIN, wait_for
 from openwrt_network import plug
 from routers import RouterWithNetwork, add_router
 
+from ipop.wire import pcp
+
 LISTENER = """
 import socket
 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -87,11 +89,12 @@ def test_devices_need_nothing_but_a_cable(lab, broker):
 
 
 def opened(router):
-    """The UDP ports that the firewall is asked to open."""
+    """The UDP ports that the firewall is asked to open, besides that at which a router before us is heard."""
     ports = []
     for rule in router.procd.firewall:
         ports.append(int(rule.pop("dest_port")))
         assert rule == {"type": "rule", "src": "wan", "proto": "udp", "family": "any", "target": "ACCEPT"}
+    assert ports.pop(0) == pcp.ANNOUNCE_PORT
     return ports
 
 
@@ -233,6 +236,23 @@ def test_a_reload_changes_the_port_in_the_firewall_too_and_nothing_that_is_wrong
     assert not den.daemon.process.alive() and den.procd.firewall == []
 
 
+def test_after_a_boot_with_a_wrong_file_the_port_that_is_open_is_the_daemons(lab):
+    den = add_router(lab, "den")
+    den.start_daemon()
+    den.globals |= {"port": PORT + 1, "log_level": "loud"}
+    den.write_config()
+    den.procd.call("stop")
+    den.start_daemon()
+    assert any("option 'log_level'" in text for text in problems(den))
+    assert opened(den) == [PORT] == [den.daemon.status()["port"]]
+
+    den.globals["log_level"] = "info"
+    den.write_config()
+    den.procd.call("stop")
+    den.start_daemon()
+    assert opened(den) == [PORT + 1] == [den.daemon.status()["port"]]
+
+
 def test_an_upgrade_of_the_package_disturbs_nobody_else(lab, town):
     den, cabin = town
     lodge = new_router(lab, "lodge")
@@ -336,6 +356,24 @@ def test_root_changes_nothing_in_the_daemons_folders_below_the_first(town):
     den.daemon.reload()
     assert (state / "made.key").stat().st_uid == firmware.USER_ID
     assert (state / "groups/made.key").stat().st_uid == 0
+
+
+def test_a_control_socket_that_moves_keeps_no_word_from_the_daemon(lab):
+    den = add_router(lab, "den")
+    den.globals["control"] = "/var/run/ipop/here.sock"
+    den.write_config()
+    den.procd.call("start")
+    here, there = (den.root / f"var/run/ipop/{name}.sock" for name in ("here", "there"))
+    wait_for(here.exists, 20, "the daemon")
+    den.globals["control"] = "/var/run/ipop/there.sock"
+    den.write_config()
+    den.procd.call("reload")
+    there.symlink_to("here.sock")  # where the command looks now
+
+    def says_what_is_left():
+        return "restart ipopd to change: control" in den.run_inside("root", "/usr/bin/ipop", "status").stdout
+
+    wait_for(says_what_is_left, 5, "a problem")
 
 
 def test_without_its_user_the_service_does_not_start(lab):

@@ -1,7 +1,10 @@
 """Homes of a group whose devices need nothing but a cable: one LAN, and in no home does anything strange happen."""
 
+import itertools
 import json
+import re
 import sys
+import time
 
 import pytest
 from brokers import Mosquitto
@@ -18,6 +21,7 @@ MEDIA = "urn:schemas-upnp-org:device:MediaServer:1"
 STORM_TIME, STORM_RATE = 60, 200  # s, frames a second
 LISTENER_TIME = 300  # s after which a switch has forgotten who never says again that it listens
 HOME_KINDS = {"dhcp", "dhcpv6", "router-solicitation", "router-advertisement", "redirect", "stp"}
+STUCK_MAX = 18  # s: 8 until the path's new size is known, then it waits for TCP's next try
 FEW = 30  # of the pings at ten a second: three seconds
 
 
@@ -104,6 +108,13 @@ def test_a_device_gets_its_address_at_home_and_its_name_everywhere(lab):
     assert listed["nas"]["member"] == "den" and listed["nas"]["address"] == nas.address
     assert listed["tv"]["way"] == "here" and "connected" not in listed["nas"]["way"]
 
+    nas.host_name = "store"
+    nas.ask()
+    for device in (nas, tv):
+        wait_for(lambda device=device: nas.address in looked_up(device, "store.den.friends.internal"), 10, "a new name")
+        assert nas.address not in looked_up(device, "nas.den.friends.internal")
+        assert "store.den.friends.internal" in looked_up(device, nas.address)
+
 
 def listed_at(home):
     return {each["name"]: each for each in home.daemon.ask("devices")}
@@ -127,6 +138,23 @@ def test_devices_find_each_other_and_whole_datagrams_arrive(lab):
         assert all(other.gets(one, size) and one.gets(other, size) for _ in range(5)), size
 
 
+def test_without_layer_2_devices_reach_each_other_and_hear_no_broadcasts(lab):
+    den, cabin = town(lab, "den", "cabin", mode="route")
+    nas, tv = plug(den, "nas"), plug(cabin, "tv")
+    ours = [wait_for(lambda device=device: ula(device), 15, "an IPv6 address") for device in (nas, tv)]
+    assert nas.ping(tv.address).received and tv.ping(ours[0]).received and nas.ping(ours[1]).received
+    nas.spawn(["busybox", "httpd", "-f", "-p", "80", "-h", BIN])
+    wait_for(lambda: nas.run(["ss", "-Hltn", "sport = :80"]).stdout, 5, "a web server")
+    assert tv.run(["busybox", "wget", "-q", "-O", "-", f"http://{nas.address}/ipop"]).stdout
+    one, other = Udp(nas, 9000), Udp(tv, 9000)
+    assert all(other.gets(one, size) and one.gets(other, size) for size in (1472, 8972))
+    publish_service(nas, "films")
+    assert find_service(tv, seconds=2) is None and find_game(tv, nas, "chess", seconds=2) is None
+    assert cabin.daemon.status()["dropped"]["route-only"] and den.daemon.status()["dropped"]["route-only"]
+    wait_for(lambda: nas.address in looked_up(tv, "nas.den.friends.internal"), 10, "the nas's name at the cabin")
+    assert listed_at(cabin)["nas"]["address"] == nas.address
+
+
 @pytest.mark.parametrize("lab", ["cpython", "micropython"], indirect=True)
 @pytest.mark.parametrize("mtu", [1492, 1280])
 def test_tcp_goes_through_a_narrow_line_of_which_nobody_tells(lab, mtu):
@@ -140,6 +168,32 @@ def test_tcp_goes_through_a_narrow_line_of_which_nobody_tells(lab, mtu):
     assert len(moved) >= 3 and min(moved) > 0, moved
     one, other = Udp(nas, 9000), Udp(tv, 9000)
     wait_for(lambda: other.gets(one, 1472) and one.gets(other, 1472), 10, "whole datagrams in both directions")
+
+
+@pytest.mark.parametrize("lab", ["cpython", "micropython"], indirect=True)
+def test_tcp_goes_on_when_the_line_becomes_narrow_under_it(lab):
+    """Four connections: over IPv4 and IPv6, in both directions. Nobody is told."""
+    den, cabin = town(lab, "den", "cabin")
+    nas, tv = plug(den, "nas"), plug(cabin, "tv")
+    ours = [wait_for(lambda device=device: ula(device), 15, "an IPv6 address") for device in (nas, tv)]
+    targets = nas.address, ours[0]
+    transfers = []
+    for port, (target, way) in enumerate(itertools.product(targets, ([], ["-R"])), 5201):
+        nas.spawn(["iperf3", "-s", "-1", "-p", port, "--forceflush"]).wait_for_output("listening")
+        ask = ["iperf3", "-c", target, "-p", port, "-t", STUCK_MAX + 8, "-i", 1, "-b", "1M", "-f", "k", "--forceflush"]
+        transfers.append(tv.spawn([*ask, *way]))
+    for transfer in transfers:
+        wait_for(lambda transfer=transfer: rates(transfer)[2:], 15, "a transfer under way")
+    narrow(cabin, 1400)
+    time.sleep(STUCK_MAX)
+    for transfer in transfers:
+        begun = len(rates(transfer))
+        wait_for(lambda transfer=transfer, begun=begun: any(rates(transfer)[begun:]), 5, "more of the transfer")
+
+
+def rates(transfer):
+    """kbit/s in each second, as iperf3 says while it runs."""
+    return [float(rate) for rate in re.findall(r"sec .*? ([0-9.]+) Kbits/sec", transfer.output)]
 
 
 def narrow(home, mtu):
@@ -247,6 +301,8 @@ def test_a_device_that_is_carried_to_another_home_works_there_within_five_second
              "the tv, by IPv6, where it is now")
     assert tv.renew()["dns"] == router_of(den)
     assert phone.reaches(tv.address) and nas.reaches(tv.address)
+    wait_for(lambda: listed_at(lodge)["tv"]["member"] == "den", 10, "the tv in the lodge's list, where it is now")
+    assert [each["name"] for each in lodge.daemon.ask("devices")].count("tv") == 1
 
 
 def ula(device):
@@ -285,6 +341,11 @@ def test_who_lets_anything_out_of_his_home_harms_nobody(lab):
         wire.send(ip.arp(ip.ARP_REQUEST, packed(nas.mac), ours, nobody, gateway[:3] + b"\x4d"))
     wait_dropped(cabin, "claimed")
     wire.heard()
+
+    def is_named():
+        wire.send(ip.arp(ip.ARP_REQUEST, packed(nas.mac), ours, nobody, gateway[:3] + b"\x4d"))
+        return any(nas.mac in text and "one of lodge" in text for text in problems(cabin))
+    wait_for(is_named, 15, "the spoofer in the cabin's status")
     assert tv.start_ping(nas.address).lost(of=10) == 0
     stolen = [frame for frame in wire.heard() if frame[12:14] == b"\x08\x00" and frame[23] == 1]
     assert not stolen and playing.lost() == 0

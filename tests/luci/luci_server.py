@@ -7,7 +7,6 @@ The files come from the app and from the page host beside this (host/); or, with
 files (such as modules/luci-base/htdocs, themes/luci-theme-bootstrap/htdocs), divided by ':'.
 """
 
-import io
 import json
 import mimetypes
 import os
@@ -19,7 +18,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import segno
 from catalogs import APP, CATALOGS, read_po
 from luci_rpcd import Denied
 
@@ -80,9 +78,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._redirect(ENTRY)
         elif path.startswith("/luci-static/"):
             self._static(path)
-        elif path == "/qr":
-            text = parse_qs(urlsplit(self.path).query)["text"][0]
-            self._send(200, _qr_code(text), "image/svg+xml")
         elif path.startswith(ENTRY):
             self._page(path.removeprefix(ENTRY).strip("/"))
         else:
@@ -142,9 +137,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif what in ("apply_rollback", "apply_unchecked"):
             status, _ = self.router.apply(session)
             self._send(*((204, "") if status else (200, '{"token": "applied"}')), "application/json")
+        elif what == "revert":
+            self.router.uci.revert(session)
+            self._send(200, "OK")
         else:
-            if what == "revert":
-                self.router.uci.revert(session)
             self._send(204, "")
 
     # --- JSON-RPC
@@ -235,12 +231,6 @@ def _render(router, session, path, language):
     values = {"LANGUAGE": language, "TITLE": router.home.name, "PAGE": "-".join(words), "VIEW": node["action"]["path"],
               "ENV": json.dumps(env).replace("/", "\\/")}
     return re.sub("@([A-Z]+)@", lambda match: values[match[1]], _PAGE)
-
-
-def _qr_code(text):
-    out = io.BytesIO()
-    segno.make(text, micro=False).save(out, kind="svg", xmldecl=False, border=2, omitsize=True)
-    return out.getvalue()
 
 
 def _translations(language):

@@ -56,7 +56,8 @@ def group_of(n):
         "members": lambda **_: [{**node, "endpoint": _way(node, others), "release": "0.1.0"} for node in nodes],
         "devices": lambda **_: [_device(i) for i in range(min(n, 8))],
         "nat": {"port": 51820, "hosts": ["192.168.1.2"], "public": False, "seen": ["203.0.113.7:51820"], "relay": False,
-                "port_mapping": "none answers", "mapped_port": None, "turn": None, "families": []},
+                "port_mapping": "none answers", "mapped_port": None, "turn": None, "relayed": [], "families": [],
+                "means": "nat", "help": "forward"},
         "events": lambda since=0: {"next": 3, "events": [
             {"seq": i, "time": int(time.time()) - 60 * i, "kind": "connected", "group": GROUP,
              "text": f"{name(i)}: connected, at 192.0.2.{i}:51820"} for i in (1, 2) if i >= since]},

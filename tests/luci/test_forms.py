@@ -1,8 +1,10 @@
 """The wizard of the page LAN, and the settings: what is chosen stands in /etc/config/ipop, and nothing else."""
 
 import json
+import os
 import re
 from subprocess import run
+from types import SimpleNamespace
 
 import luci_rpcd as rpcd
 import pytest
@@ -81,6 +83,25 @@ def test_a_long_configuration_can_be_thought_about(router, open_page):
     page.get_by_role("button", name=re.compile("^Show what")).click()
     expect(page.get_by_role("dialog")).to_contain_text("new network.ipop0_dev: " + BRIDGE)
     assert "turn29.example" in router.thought[0]
+
+
+def test_what_is_saved_and_not_applied_can_be_looked_at_and_taken_back(router, open_page):
+    """LuCI's own way, which must find in our forms what it looks for."""
+    if "LUCI_FILES" not in os.environ:
+        pytest.skip("it needs a real LuCI's files: LUCI_FILES is not set")
+    page = open_page(router, "lan")
+    page.get_by_label("Wi-Fi", exact=True).fill("play")
+    page.get_by_label("Passphrase of the Wi-Fi").fill("let's play")
+    page.locator(".cbi-page-actions").get_by_text("Save", exact=True).click()
+    page.locator("#indicators").get_by_text("Unsaved Changes").click()
+    dialog = page.locator(".modal")
+    expect(dialog).to_contain_text("friends")
+    expect(dialog).to_contain_text("play")
+    assert "friends" not in router.rpcd.uci.read("ipop")
+    with page.expect_navigation(timeout=30_000):
+        dialog.get_by_role("button", name="Revert").click()
+    expect(page.get_by_label("Wi-Fi", exact=True)).to_have_value("")
+    expect(page.locator("#indicators")).not_to_contain_text("Unsaved Changes")
 
 
 @pytest.mark.parametrize("user", ("root", "reader"))
@@ -166,10 +187,73 @@ def test_settings_are_checked_and_saved(router, open_page):
     go(page, router, "settings")
     page.get_by_label("Port", exact=True).fill("51821")
     page.get_by_label("Forward for others").select_option("0")
+    page.get_by_label("Forward at most").fill("2000")
     apply(page)
     saved = router.rpcd.uci.read("ipop")["globals"]
     assert (saved["port"], saved["relay"], saved["serve"]) == ("51821", "0", "openwrt")
+    assert saved["relay_limit"] == "2000"
     expect(page.get_by_role("table", name="Brokers")).to_contain_text("broker.example:8883")
+
+
+OLD, NEW = "mqtts://me:secret@old.example", "mqtt://new.example"
+
+
+@pytest.fixture
+def brokers(router):
+    """What the group's brokers are, as the daemon answers; `refuses` is what it says instead."""
+    known = SimpleNamespace(urls=[OLD, "mqtt://other.example"], refuses=None)
+
+    def answer(group, brokers=()):
+        assert group == "friends"
+        if brokers and known.refuses:
+            return {"error": {"code": "failed", "message": known.refuses}}
+        known.urls = list(brokers) or known.urls
+        return {"group": group, "brokers": known.urls}
+
+    router.answers["group_brokers"] = answer
+    return known
+
+
+def test_the_owner_changes_the_brokers_of_the_group(router, brokers, open_page):
+    page = open_page(router, "settings")
+    area = page.get_by_label("Brokers of “friends”")
+    expect(area).to_have_value(OLD + "\nmqtt://other.example")
+    brokers.refuses = "broker 'http://x': expected mqtt://HOST"
+    area.fill("http://x")
+    page.get_by_role("button", name="Save brokers").click()
+    expect(page.get_by_text(brokers.refuses)).to_be_visible()
+    expect(area).to_have_value("http://x")
+    assert brokers.urls == [OLD, "mqtt://other.example"]
+    area.fill("  \n")
+    page.get_by_role("button", name="Save brokers").click()
+    expect(page.get_by_text("Name one broker at least")).to_be_visible()
+
+    brokers.refuses = None
+    group = {**router.answers["groups"]()[0], "brokers": [{"url": "new.example:1883", "connected": True}]}
+    router.answers["groups"] = [group]
+    area.fill(f" {NEW}\n\n {OLD} ")
+    page.get_by_role("button", name="Save brokers").click()
+    expect(page.get_by_text("The members meet there from now on.")).to_be_visible()
+    expect(area).to_have_value(NEW + "\n" + OLD)
+    assert brokers.urls == [NEW, OLD]
+    expect(page.get_by_role("table", name="Brokers")).to_contain_text("new.example:1883")
+
+
+@pytest.mark.parametrize("who", ("a reader", "a member"))
+def test_others_see_where_they_meet_and_no_password(router, brokers, open_page, who):
+    if who == "a member":
+        group = {**router.answers["groups"]()[0], "role": "member"}
+        router.answers["groups"] = [group]
+    page = open_page(router, "settings", user="reader" if who == "a reader" else "root")
+    expect(page.get_by_role("table", name="Brokers")).to_contain_text("broker.example:8883")
+    assert page.locator("textarea[name=brokers]").count() == 0
+    assert "secret" not in page.content()
+
+
+def test_a_reader_is_not_told_the_urls_of_brokers(router, brokers):
+    session = router.rpcd.log_in("reader", rpcd.PASSWORD)
+    with pytest.raises(rpcd.Denied):
+        router.rpcd.call(session, "luci.ipop", "group_brokers", {"group": "friends"})
 
 
 def test_a_daemon_reads_what_was_saved_and_the_log_says_so(den, open_page):
@@ -181,3 +265,21 @@ def test_a_daemon_reads_what_was_saved_and_the_log_says_so(den, open_page):
     go(page, den, "log")
     expect(page.get_by_role("log")).to_contain_text("configuration applied")
     assert den.home.daemon.status()["port"] == 51999
+
+
+def test_the_brokers_are_the_daemons(den, open_page):
+    if den.is_real:
+        pytest.skip("it makes a group with a broker that isn't there: LUCI_URL is set")
+    den.home.daemon.ask("group_create", name="friends", brokers=["mqtt://u:p%20w@192.0.2.99"])
+    page = open_page(den, "settings")
+    area = page.get_by_label("Brokers of “friends”")
+    expect(area).to_have_value("mqtt://u:p%20w@192.0.2.99")
+    area.fill("mqtt://a/b?x")
+    page.get_by_role("button", name="Save brokers").click()
+    expect(page.get_by_text("broker 'mqtt://a/b?x'")).to_be_visible()
+    area.fill("mqtt://192.0.2.98")
+    page.get_by_role("button", name="Save brokers").click()
+    expect(page.get_by_role("table", name="Brokers")).to_contain_text("192.0.2.98:1883")
+    assert den.home.daemon.ask("group_brokers")["brokers"] == ["mqtt://192.0.2.98"]
+    go(page, den, "log")
+    expect(page.get_by_role("log")).to_contain_text("friends meet at other brokers from now on: 192.0.2.98:1883")

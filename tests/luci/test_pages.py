@@ -1,6 +1,8 @@
 """The pages as they are read: at once, by everybody, on every screen. The daemon is played (staged.py)."""
 
+import json
 import re
+import time
 from pathlib import Path
 
 import luci_rpcd as rpcd
@@ -40,9 +42,13 @@ def test_who_may_only_read_sees_all_and_no_buttons(staged, open_page):
     for path in PAGES:
         go(page, router, path)
         page.wait_for_load_state("networkidle")
+        if path == "lan":
+            expect(page.get_by_label("Wi-Fi", exact=True)).to_be_visible()
+            assert page.locator(".cbi-page-actions button").count() == 0
         enabled = page.locator("#view").locator(":is(button, input, select, textarea):enabled:not([type=hidden])")
         assert enabled.evaluate_all("nodes => nodes.map(node => node.outerHTML)") == [], path
         assert page.locator("#view .ipop").get_by_role("button").count() == 0, path
+        assert page.locator("#view .ipop .btn:visible").count() == 0, path
     assert not {method for method, _ in router.rpcd.asked} & {"invite", "backup", "join"}
     with pytest.raises(rpcd.Denied):
         router.rpcd.call(router.rpcd.log_in("reader", rpcd.PASSWORD), "luci.ipop", "revoke", {})
@@ -113,6 +119,32 @@ def test_three_hundred_devices_are_no_endless_page(staged, open_page):
     assert page.evaluate("() => document.documentElement.scrollWidth") == NARROW["width"]
 
 
+def test_sixty_members_are_no_endless_page(staged, open_page):
+    page = open_page(staged(60))
+    assert page.evaluate("() => document.documentElement.scrollHeight") < 3_500
+
+
+def test_nothing_is_cut_off_at_the_edge_of_a_phone(staged, open_page):
+    page = open_page(staged(9), viewport=NARROW)
+    for name in ("Members", "Devices"):
+        table = page.get_by_role("table", name=name)
+        assert table.evaluate("""table => {
+            const edge = table.closest('.ipop-scroller').getBoundingClientRect().left;
+            const seen = [ ...table.querySelectorAll('.td') ].filter(cell => cell.offsetWidth);
+            return seen.every(cell => cell.getBoundingClientRect().left >= edge);
+        }"""), name
+
+
+def test_a_relayed_way_does_not_seem_to_pass_this_router(staged, open_page):
+    page = open_page(staged(4))
+    path = page.locator("path.ipop-relayed")
+    assert path.evaluate("""path => {
+        const own = path.ownerSVGElement.querySelector('.ipop-self circle'), length = path.getTotalLength();
+        const far = at => Math.hypot(at.x - own.cx.baseVal.value, at.y - own.cy.baseVal.value) - own.r.baseVal.value;
+        return Math.min(...Array.from({ length: 100 }, (_, i) => far(path.getPointAtLength(length * i / 99))));
+    }""") > 4
+
+
 def test_by_keyboard_alone(staged, open_page):
     page = open_page(staged(), "group")
     button = page.get_by_role("button", name="Invite", exact=True)
@@ -144,6 +176,58 @@ def test_an_invite_is_found_in_what_is_pasted(staged, open_page, pasted):
     assert joins == [{"line": "ipop1-AQF_x-9", "name": ""}]
 
 
+def test_the_focus_does_not_get_lost_with_what_had_it(staged, open_page):
+    router = staged()
+    members = router.answers["members"]()
+    router.answers["members"] = lambda **_: members
+    router.answers["revoke"] = lambda **_: members.pop(1)
+    page = open_page(router, "group")
+    page.get_by_role("button", name="Remove cabin").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(page.get_by_role("button", name="Remove cabin")).to_have_count(0)
+    expect(page.get_by_role("heading", name="friends")).to_be_focused()
+
+
+def test_who_is_let_in_twice_comes_in_once_and_stays_in(staged, open_page):
+    """Also when an answer of before arrives after it."""
+    router = staged()
+    waiting, asked, held = [REQUEST], [], []
+
+    def requests(**_):
+        now = list(waiting)
+        if held:
+            held.pop()
+            time.sleep(3)
+        return now
+
+    def approve(**arguments):
+        asked.append(arguments)
+        time.sleep(0.5)
+        if not waiting:
+            return {"error": {"code": "not-found", "message": "nobody waits"}}
+        return waiting.pop()
+
+    router.answers.update(requests=requests, approve=approve)
+    page = open_page(router, "group")
+    row = page.get_by_role("table", name="Routers that wait to be let in").get_by_role("row", name="mill")
+    expect(row).to_be_visible()
+    page.evaluate("""() => {
+        window.back = 0;
+        new MutationObserver(list => { back += list.filter(each => each.addedNodes.length).length; }).observe(
+            document.querySelector('[data-key=AAAA]').parentNode, { childList: true });
+    }""")
+    held.append(True)
+    while held:
+        page.wait_for_timeout(50)
+    row.get_by_role("button", name="Let in mill").dblclick()
+    expect(row).to_have_count(0)
+    expect(page.get_by_role("heading", name="friends")).to_be_focused()
+    page.wait_for_timeout(4_000)
+    assert (len(asked), page.evaluate("() => back")) == (1, 0)
+    assert page.get_by_text("nobody waits").count() == 0
+
+
 def test_what_takes_long_shows_that_it_runs_and_how_it_ended(staged, open_page):
     router = staged()
     jobs = {7: {"state": "running"}}
@@ -167,9 +251,79 @@ def test_a_daemon_that_is_slow_is_not_taken_for_dead(staged, open_page, monkeypa
     page = open_page(router)
     router.rpcd.delay = 1
     verdict = page.locator("#ipop-verdict")
-    expect(verdict).to_contain_text("IPOP did not answer in time.")
+    expect(verdict).to_contain_text("IPOP did not answer in time.", timeout=20_000)
+    expect(page.get_by_role("row", name=re.compile("^cabin "))).to_be_visible()
     router.rpcd.delay = 0
     expect(verdict).to_contain_text("Working: connected with all 3")
+
+
+def test_a_daemon_that_is_not_there_is_told_everywhere_with_the_way_out(staged, open_page):
+    router = staged()
+    router.rpcd._is_up = lambda: False
+    page = open_page(router)
+    expect(page.get_by_role("button", name="Start IPOP")).to_be_visible()
+    for path in ("group", "lan"):
+        go(page, router, path)
+        expect(page.locator("#view").get_by_text("IPOP is not running on this router.")).to_be_visible()
+        assert page.locator("#view button:visible").count() == 0, path
+        page.get_by_role("link", name="See what can be done").click()
+        expect(page.locator("#ipop-verdict")).to_contain_text("IPOP is not running")
+
+
+def test_who_has_switched_it_off_is_told_where(staged, open_page):
+    router = staged()
+    router.rpcd._is_up = lambda: False
+    router.home.config.write_text("config globals 'globals'\n\toption enabled '0'\n")
+    page = open_page(router)
+    expect(page.locator("#ipop-verdict")).to_contain_text("IPOP is switched off on this router.")
+    page.get_by_role("button", name="Settings").click()
+    expect(page.get_by_label("Switched on")).not_to_be_checked()
+
+
+def test_who_waits_is_told_on_the_overview(staged, open_page):
+    router = staged()
+    status, (group,) = router.answers["status"](), router.answers["groups"]()
+    router.answers["status"] = {**status, "groups": [{**group, "requests": 1}]}
+    page = open_page(router)
+    verdict = page.locator("#ipop-verdict")
+    expect(verdict).to_contain_text("Working: connected with all 3 other routers.")
+    expect(verdict).to_contain_text("Somebody waits to be let into “friends”.")
+    verdict.get_by_role("button", name="Show who waits").click()
+    expect(page.get_by_role("heading", name="Group", exact=True)).to_be_visible()
+
+
+def test_a_newcomer_is_told_what_a_group_is(staged, open_page):
+    router = staged()
+    router.answers.update(status={**router.answers["status"](), "groups": []}, groups=[], peers=[], devices=[],
+                          topology={"nodes": [], "links": []})
+    page = open_page(router)
+    for path in ("overview", "group"):
+        go(page, router, path)
+        expect(page.locator("#view").get_by_text("A group is one LAN of several homes")).to_be_visible()
+
+
+def test_not_all_who_are_away_are_spoken_of(staged, open_page):
+    verdict = open_page(staged(60)).locator("#ipop-verdict")
+    expect(verdict).to_contain_text("Working in part: 47 of 59 other routers are connected.")
+    expect(verdict).to_contain_text("8 more are not connected.")
+
+
+def test_the_log_is_not_read_out_again_and_again(staged, open_page):
+    expect(open_page(staged(), "log").get_by_role("log")).to_have_attribute("aria-live", "off")
+
+
+def test_a_daemon_that_is_slow_from_the_start_is_not_taken_for_one_without_a_group(staged, open_page, monkeypatch):
+    monkeypatch.setattr(rpcd, "PATIENCE", 0.5)
+    router = staged()
+    router.rpcd.delay = 1
+    page = open_page(router, "group")
+    expect(page.locator("#view").get_by_text("IPOP did not answer in time.")).to_be_visible()
+    assert page.locator("#view button:visible").count() == 0
+    go(page, router, "lan")
+    expect(page.get_by_role("link", name="See what can be done")).to_be_visible()
+    router.rpcd.delay = 0
+    go(page, router, "group")
+    expect(page.get_by_role("region", name="friends")).to_be_visible()
 
 
 @pytest.mark.parametrize("path", ("group", "log"))
@@ -219,17 +373,31 @@ def test_names_of_others_are_text_and_nothing_else(staged, open_page):
     router.call_otherwise("friends", rude + "group")
     router.call_otherwise("cabin", rude)
     router.answers["requests"] = [{**REQUEST, "group": rude + "group", "name": rude, "release": rude}]
+    device, status = router.answers["devices"]()[0], router.answers["status"]()
+    router.answers["devices"] = [{**device, "name": rude + "tv", "fqdn": rude, "vendor": rude, "member": rude}]
+    router.answers["events"] = lambda since=0: {"next": 1, "events": [] if since else [
+        {"seq": 0, "time": 1, "kind": "problem", "group": rude, "text": rude + "event"}]}
+    router.answers["status"] = {**status, "problems": [rude + "problem"], "version": rude}
+    step = {"change": rude, "config": rude, "section": rude, "about": rude}
+    router.commands = lambda command: lambda: (0, json.dumps({"steps": [step]}), "")
     page = open_page(router)
     page.on("dialog", lambda dialog: pytest.fail("a script of somebody else ran"))
-    for path in ("overview", "lan", "group"):
+    for what in ("tv", "event", "problem"):
+        expect(page.get_by_text(rude + what)).to_be_visible()
+    for path in ("overview", "status/overview", "lan", "group"):
         go(page, router, path)
-        expect(page.get_by_text(rude).first).to_be_visible()
+        expect(page.locator("#ipop-tile") if "status" in path else page.get_by_text(rude).first).to_be_visible()
         assert page.locator("#view img").count() == 0, path
     for action in ("Rename", "Make", "Remove"):
         page.get_by_role("button", name=re.compile("^" + action + " <img")).click()
         expect(page.get_by_role("dialog")).to_contain_text(rude)
         assert page.get_by_role("dialog").locator("img").count() == 0, action
         page.keyboard.press("Escape")
+    router.answers["rename"] = {"error": {"code": "failed", "message": rude + "error"}}
+    page.get_by_role("button", name=re.compile("^Rename <img")).click()
+    page.get_by_role("dialog").get_by_role("button", name="Rename", exact=True).click()
+    expect(page.get_by_text(rude + "error")).to_be_visible()
+    assert page.get_by_role("dialog").locator("img").count() == 0
 
 
 @pytest.mark.parametrize("name", ("constructor", "__proto__"))
@@ -272,7 +440,7 @@ def test_two_groups_stand_side_by_side(staged, open_page):
     expect(page.get_by_label("Wi-Fi", exact=True)).to_have_count(2)
 
 
-@pytest.mark.parametrize("case", ("alone", "away", "broker", "problem", "joining", "damaged"))
+@pytest.mark.parametrize("case", ("alone", "away", "broker", "problem", "joining", "damaged", "removed"))
 def test_the_sentence_says_whether_it_works_and_what_to_do(staged, open_page, case):
     router = staged(3)
     status, (group,) = router.answers["status"](), router.answers["groups"]()
@@ -285,10 +453,13 @@ def test_the_sentence_says_whether_it_works_and_what_to_do(staged, open_page, ca
         "problem": ("Working, but there is a problem.", "10.77.0.0/16 is in use here"),
         "joining": ("Joining “friends”: waiting for approval", ""),
         "damaged": ("“friends” does not work: /etc/ipop/groups/friends is damaged", ""),
+        "removed": ("“friends” does not work: this router was removed from the group", ""),
     }[case]
     if case in ("alone", "joining", "damaged"):
         peers.clear()
-    if case == "away":
+    if case in ("joining", "damaged"):
+        router.answers["topology"] = {"nodes": [], "links": []}
+    if case in ("away", "removed"):
         for peer in peers:
             peer.update(state="no-endpoint", endpoint=None, last_heard_s=None)
     if case == "broker":
@@ -297,11 +468,21 @@ def test_the_sentence_says_whether_it_works_and_what_to_do(staged, open_page, ca
         status["problems"].append("10.77.0.0/16 is in use here")
     if case in ("joining", "damaged"):
         group.update(state=case, text=says[0].partition(": ")[2])
+    if case == "removed":
+        group.update(text=says[0].partition(": ")[2], role="revoked")
     router.answers["status"] = status
     page = open_page(router)
     verdict = page.locator("#ipop-verdict")
     expect(verdict.locator(".ipop-sentence")).to_have_text(says[0])
     expect(verdict).to_contain_text(says[1])
+    if case in ("joining", "damaged"):  # nobody can be invited
+        page.get_by_role("heading", name="What happened").wait_for()
+        expect(page.get_by_role("heading", name="Map")).to_be_hidden()
+    if case in ("joining", "damaged", "removed"):
+        verdict.get_by_role("button").click()
+        region = page.get_by_role("region", name="friends")
+        expect(region).to_contain_text("This router is called")
+        assert region.get_by_role("button", name=re.compile("^(Invite|Choose ports)")).count() == 0
 
 
 def test_guards_count_under_the_words_that_the_page_looks_for():

@@ -65,6 +65,8 @@ class UciFiles:
         name = name or f"cfg{len(draft):02x}new"
         draft[name] = {".type": type, ".anonymous": False, **_as_text(values or {})}
         self._note(session, config, "add", name, type)
+        for option, value in (values or {}).items():
+            self._note(session, config, "set", name, option, value)
         return OK, {"section": name}
 
     def _set(self, session, config, section, values, **_):

@@ -45,6 +45,11 @@ class Connection:
             self.is_open = False
             self._broker.handle_close(self)
 
+    def leave(self):
+        """What the client does that takes its leave: all that it said arrives, and then there is no will."""
+        self.will = None
+        self._carry(False, 0, self.close)
+
     def listens(self, topic):
         return topic in self.filters or topic.rpartition("/")[0] + "/+" in self.filters
 

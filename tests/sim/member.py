@@ -13,6 +13,7 @@ process it keeps in `kept`, whenever the group's revision has changed; and `rest
 
 from broker import Broker
 from console import ip_text
+from line import Line
 from router import PORT, RELEASE, SOME_DAY_IN_2025, Router
 from simulation import Simulation
 
@@ -20,7 +21,7 @@ from ipop import state
 from ipop.errors import Rejected
 from ipop.group import charter, identity, invite
 from ipop.group.entry import ADMIN
-from ipop.group.group import Group
+from ipop.group.group import ANNOUNCED, Group
 from ipop.group.join import Joiner
 from ipop.group.roster import Roster
 from ipop.group.secret import GroupSecret
@@ -31,7 +32,7 @@ from ipop.wire.address import is_private
 from ipop.wire.ways import beyond_turn, by_turn, is_by_turn
 
 KEEPALIVE = 25  # s
-FIRST_PAUSE, LAST_PAUSE = 500, 60_000  # ms between two attempts to reach the broker
+BROKER = "mqtt://broker.example"  # where a group meets at first
 USUAL = ((b"\x0a\x4d\0\0", 16), 24)  # 127 slices
 LARGE = ((b"\x0a\x4c\0\0", 15), 24)  # 255 slices
 DAY = 86_400  # s
@@ -41,8 +42,9 @@ FIRST_HOST = 10  # of a slice, whose first address is the router's
 class Member(Router):
     """Made by `GroupSimulation.add_member`. Until it creates a group or joins one it has no node."""
 
-    def __init__(self, agenda, name, number, host, is_public, chance, broker, wall=SOME_DAY_IN_2025):
-        self.broker = broker
+    def __init__(self, agenda, name, number, host, is_public, chance, broker, others, wall=SOME_DAY_IN_2025):
+        self.broker = broker  # that at BROKER
+        self._other_brokers = others  # {URL: Broker}
         self.identity = None
         self.group = None
         self.joiner = None
@@ -54,7 +56,9 @@ class Member(Router):
         self.losses = {}  # what was thrown away since the start: reason -> count
         self.is_routed = False
         self._lives = 0
-        self._connection = None
+        self._line = None
+        self._former_lines = {}  # URL -> Line
+        self._brokers = None  # those that _line goes to
         self._is_on = False
         self._turn = None  # (Host, port): our address at a TURN server
         Router.__init__(self, agenda, name, number, host, is_public, chance, wall)
@@ -96,13 +100,9 @@ class Member(Router):
         roster.add(roster.signed(me, me.public, self.stamp(), name=self.name, role=ADMIN, slice=(1, length)))
         secret = GroupSecret(self._crypto, me.public, roster.is_admin, None, roster.revocations)
         secret.rotate(me, self._agenda.now)
-        data = charter.sign(me, name, subnet, length, b"\xfd" + bytes(7), ["mqtt://broker.example"], 1)
-        self.kept = {"group": me.public, "charter": data, "entries": roster.entries(), "secret": secret.offer}
-        self._enter({})
-        self._pump()
-        if self._connection is not None:
-            self.group.handle_connected(self._agenda.now)
-            self._pump()
+        data = charter.sign(me, name, subnet, length, b"\xfd" + bytes(7), [BROKER], 1)
+        kept = {"group": me.public, "charter": data, "entries": roster.entries(), "secret": secret.offer}
+        self.be_in(me, kept)
 
     def be_in(self, me, kept):
         """In a group that was made elsewhere, as this Identity."""
@@ -110,6 +110,9 @@ class Member(Router):
         self.kept = kept
         self._enter({})
         self._pump()
+        if self._line.is_connected:
+            self.group.handle_connected(self._agenda.now)
+            self._pump()
 
     def invite(self, uses=1, expires_in=DAY, approve=False):
         _, line = self.group.issuer.invite(uses, expires_in, approve, self.wall)
@@ -122,7 +125,9 @@ class Member(Router):
         self._become(me or identity.create(self._crypto))
         self._invitation = invite.parse(self._crypto, line)
         self.joiner = Joiner(self._crypto, self._invitation, self.identity, self.name, RELEASE)
-        if self._connection is not None:
+        if list(self._invitation.brokers) != self._brokers:
+            self._dial(list(self._invitation.brokers))
+        elif self._line.is_connected:
             self.joiner.handle_connected(self._agenda.now)
         self._pump()
 
@@ -154,13 +159,10 @@ class Member(Router):
     def leave_broker(self, broker=None):
         """From now on it uses another broker, or none."""
         self.broker = broker
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-            for machine in self._talkers():
-                machine.handle_disconnected(self._agenda.now)
-        self._pause = FIRST_PAUSE
-        self._dial(self._lives)
+        self._line.close()
+        for machine in self._talkers():
+            machine.handle_disconnected(self._agenda.now)
+        self._dial(self._brokers)
 
     def _become(self, me):
         self.identity = me
@@ -177,20 +179,33 @@ class Member(Router):
         self._is_on = True
         self._lives += 1
         self.losses = {}
-        self._pause = FIRST_PAUSE
         self.host.open(PORT, self._from_internet)
         if self.kept is not None:
             self._enter(endpoints)
-        self._dial(self._lives)
+        self._dial([BROKER] if self.group is None else list(self.group.brokers))
         self._pump()
 
     def kill(self):
         self._is_on = False
         self.host.close(PORT)
         self.node = self.group = self.joiner = None
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        for line in self._lines():
+            line.close()
+        self._former_lines = {}
+
+    def sleep(self):
+        """Nothing of it runs any more, as in a laptop that is closed; nor has it a broker."""
+        self._is_on = False
+        self.host.close(PORT)
+        self.leave_broker()
+
+    def wake(self, broker):
+        """It goes on, and finds that it is late."""
+        self._is_on = True
+        self.host.open(PORT, self._from_internet)
+        self.leave_broker(broker)
+        self._alarm = self._agenda.now
+        self._wake(self._lives, self._alarm)
 
     def stamp(self):
         return self.timestamps.stamp(self._agenda.now)
@@ -226,28 +241,24 @@ class Member(Router):
 
     # --- the broker
 
-    def _dial(self, life):
-        if life != self._lives or not self._is_on or self._connection is not None or self.broker is None:
-            return
-        will = self.group.signalling.will() if self.group is not None else None
-        self._connection = self.broker.connect(self, will and (will.topic, will.payload))
-        if self._connection is None:
-            self._agenda.at(self._agenda.now + self._pause, self._dial, life)
-            self._pause = min(2 * self._pause, LAST_PAUSE)
-            return
-        self._pause = FIRST_PAUSE
-        for machine in self._talkers():
-            machine.handle_connected(self._agenda.now)
-        self._pump()
+    def broker_at(self, url):
+        """The Broker there, or None."""
+        return self.broker if url == BROKER else self._other_brokers.get(url)
 
-    def broker_closed(self, connection):
-        if connection is self._connection:
-            self._connection = None
-            for machine in self._talkers():
-                machine.handle_disconnected(self._agenda.now)
-            self._agenda.at(self._agenda.now + self._pause, self._dial, self._lives)
+    @property
+    def meets_at(self):
+        """The URL of the broker to which it is connected, or None."""
+        return self._line.url
 
-    def broker_shows(self, topic, payload):
+    def _dial(self, urls):
+        self._brokers = urls
+        self._line = Line(self, self._agenda, urls, self._talkers, self._hear, self._will)
+        self._line.dial()
+
+    def _will(self):
+        return self.group.signalling.will() if self.group is not None else None
+
+    def _hear(self, topic, payload):
         now = self._agenda.now
         if self.group is not None:
             self.group.handle_message(topic, payload, now, self.wall)
@@ -257,6 +268,34 @@ class Member(Router):
             except Rejected as rejected:
                 self.count(rejected.reason)
         self._pump()
+
+    def _lines(self):
+        return [self._line] + list(self._former_lines.values())
+
+    def _follow_brokers(self):
+        """As Membership._follow_brokers."""
+        group = self.group
+        if list(group.brokers) != self._brokers[: len(group.brokers)]:
+            if self.meets_at != group.charter.brokers[0]:
+                farewell = group.farewell()
+                if farewell is not None:
+                    self._line.say(farewell)
+            self._line.close(politely=True)
+            group.handle_disconnected(self._agenda.now)
+            self._dial(list(group.brokers))
+        for url in [url for url in self._former_lines if url not in group.former_lines]:
+            self._former_lines.pop(url).close()
+        for url, machine in group.former_lines.items():
+            if url not in self._former_lines:
+                self._call_former(url, machine)
+
+    def _call_former(self, url, machine):
+        def hear(topic, payload):
+            self.group.handle_former_message(url, topic, payload, self._agenda.now, self.wall)
+            self._pump()
+
+        line = self._former_lines[url] = Line(self, self._agenda, [url], lambda: [machine], hear)
+        line.dial()
 
     def _talkers(self):
         return [machine for machine in (self.group, self.joiner) if machine is not None]
@@ -277,13 +316,17 @@ class Member(Router):
                 self.joiner.handle_timeout(now)
             self._pump()
 
+    def pump(self):
+        """Let out whatever there is."""
+        self._pump()
+
     def _pump(self):
         if self.node is not None:
             self._take_news()
             self._apply()
-        if self._connection is not None:
-            for machine in self._talkers():
-                self._talk(machine)
+            self._follow_brokers()
+        for line in self._lines():
+            line.talk()
         self._keep_state()
         if self.node is not None:
             self._let_out()
@@ -299,7 +342,10 @@ class Member(Router):
             event = self.node.poll_event()
         event = self.group.poll_event()
         while event is not None:
-            self.told.append(event)
+            if event.kind == ANNOUNCED:
+                self.node.handle_word_of(event.member, self._agenda.now)
+            else:
+                self.told.append(event)
             event = self.group.poll_event()
 
     def _on_event(self, event):
@@ -349,16 +395,6 @@ class Member(Router):
             for i, console in enumerate(self.lan.consoles):
                 console.ip = ip_text(network[:3] + bytes([network[3] + FIRST_HOST + i]))
 
-    def _talk(self, machine):
-        change = machine.poll_subscribe()
-        while change is not None:
-            self._connection.subscribe(change[0], change[1])
-            change = machine.poll_subscribe()
-        publish = machine.poll_publish()
-        while publish is not None:
-            self._connection.publish(publish.topic, publish.payload, publish.retain)
-            publish = machine.poll_publish()
-
     def _keep_state(self):
         endpoints = {} if self.node is None else self.node.endpoints()
         self.flash = self._keeper.poll(self.timestamps.mark, endpoints, self._agenda.now) or self.flash
@@ -397,7 +433,7 @@ class Member(Router):
                 "places": welcome.places,
             }
             self._enter({})
-            if self._connection is not None:
+            if list(self.group.brokers) == self._brokers and self._line.is_connected:
                 self.group.handle_connected(self._agenda.now)
             self._pump()
 
@@ -420,12 +456,20 @@ class GroupSimulation(Simulation):
 
     def __init__(self, seed=1, latency=20, broker=Broker):
         Simulation.__init__(self, seed, latency)
+        self._new_broker = broker
         self.broker = broker(self.agenda, self.chance.fork())
+        self._others = {}  # URL -> Broker
+
+    def add_broker(self, url):
+        """Another than the one where groups meet at first."""
+        self._others[url] = self._new_broker(self.agenda, self.chance.fork())
+        return self._others[url]
 
     def add_member(self, name, nat=None, **options):
         host = self.add_host(name, nat)
         number = len(self.routers) + 1
         options.setdefault("broker", self.broker)
+        options.setdefault("others", self._others)
         member = Member(self.agenda, name, number, host, nat is None, self.chance.fork(), **options)
         self.routers.append(member)
         return member

@@ -13,6 +13,7 @@ MICROPYTHON = "the stories of the lab show the same there; all the arithmetic of
 
 SECOND, MINUTE = 1_000, 60_000
 
+HEADERS = 28
 SMALL = 160  # bytes of a question and its answer, with some room; what carries a frame is larger
 OWN_SOCKET = 666
 SYMMETRIC = {"mapping": ADDRESS_AND_PORT_DEPENDENT, "preserve_ports": False}
@@ -193,3 +194,76 @@ def test_who_claims_an_address_before_another_comes_there_does_not_keep_it_from_
     print("heard again after %s ms" % times)
     assert max(times) < 3 * SECOND
     assert den.peer(cabin)["endpoint"] == ("198.18.9.9", PORT)
+
+
+def sent_to_a_victim(minutes, is_there, every=None):
+    """What the members of a group send, within so many minutes, to somebody whose ports one of them names as its own:
+    [(when, bytes)], for each member on average. Who lies `is_there` or not, and names others `every` so many ms."""
+    sim = GroupSimulation()
+    members = sim.found("den", "lodge", "cabin")
+    victim, mallory = sim.add_host("victim"), sim.add_member("mallory")
+    mallory.join(members[0].invite())
+    sim.simulate_time(20 * SECOND)
+    assert all(sim.is_connected(mallory, member) for member in members)
+    got = []
+    victim.watch(lambda data, source: got.append((sim.now - began, len(data) + HEADERS)))
+    mallory._say_where = lambda: None
+    began = sim.now
+    while sim.now < began + minutes * MINUTE:
+        if mallory.group is not None:
+            first = 1 + len(got) % 60_000
+            mallory.group.set_place([(victim.address, first + n) for n in range(16)], sim.now, False, [])
+            mallory._pump()
+            sim.simulate_time(SECOND)
+            if not is_there:
+                mallory.kill()
+        sim.simulate_time(every or 10 * MINUTE)
+    return [(when, size / len(members)) for when, size in got]
+
+
+def test_who_names_somebody_elses_address_has_little_sent_there():
+    """Sixteen ports, or others all the time; by one that can be reached, or that nobody hears of again."""
+    for is_there, every in ((True, None), (True, SECOND), (False, None)):
+        got = sent_to_a_victim(20, is_there, every)
+        early = sum([size for when, size in got if when < 2 * MINUTE])
+        late = sum([size for when, size in got if when >= 2 * MINUTE])
+        print("sent by each member: %d bytes in two minutes, then %.1f a second" % (early, late / (18 * 60)))
+        assert early < 20_000
+        assert late / (18 * 60) < 40
+
+
+def test_a_relay_sends_to_members_whom_it_reaches_itself_and_each_datagram_once():
+    """Somebody unknown, who sent it, the relay itself, a member that was removed; and round and round through two."""
+    sim = GroupSimulation()
+    den, lodge, gone = sim.found("den", "lodge", "gone")
+    mallory, cabin = [sim.add_member(name, nat=sim.add_nat(name, **SYMMETRIC)) for name in ("mallory", "cabin")]
+    for member in (mallory, cabin):
+        member.join(den.invite())
+    sim.simulate_time(20 * SECOND)
+    den.do("revoke", "gone")
+    sim.simulate_time(20 * SECOND)
+    sent = []
+    sim.internet.watch(lambda data, source, destination: sent.append((source, destination, len(data))))
+
+    def say(relay, member, data):
+        """Let the relay hand this on; how many datagrams left it, besides what it has to do anyway."""
+        sent.clear()
+        peer = mallory.node._links[relay.public_key].peer
+        peer.tell(payload.relayed(payload.TO, member, data), sim.now, wants_answer=False)
+        mallory._pump()
+        sim.simulate_time(200)
+        return len([size for source, _, size in sent if source == relay.address and size > 1_000])
+
+    noise = bytes(1_000)
+    assert say(den, lodge.public_key[:PREFIX], noise) == 1
+    for member in (bytes(PREFIX), mallory.public_key[:PREFIX], den.public_key[:PREFIX], gone.public_key[:PREFIX]):
+        assert say(den, member, noise) == 0
+    assert den.dropped["relay-unreachable"] == 4
+    session = mallory.node._links[cabin.public_key].peer.current  # which is reached through a relay
+    loop = payload.relayed(payload.TO, mallory.public_key[:PREFIX], noise)
+    for _ in range(2):
+        loop = payload.relayed(payload.TO, lodge.public_key[:PREFIX], session.seal_bytes(loop))
+    before = cabin.dropped.get("bad-payload", 0)
+    assert say(den, cabin.public_key[:PREFIX], session.seal_bytes(loop)) == 1
+    assert cabin.dropped["bad-payload"] == before + 1
+    assert sim.is_whole(den, lodge, mallory, cabin)

@@ -1,7 +1,10 @@
 """What a connection costs while nobody uses it: over a mobile plan, or on a collector with a thousand sensors."""
 
 from member import GroupSimulation
+from nat import ADDRESS_AND_PORT_DEPENDENT
 from simulation import Simulation
+
+from ipop.overlay.relay import is_relayed
 
 HOUR = 3_600_000
 BUDGET = 10  # bytes a second, both ways, with the IP and UDP headers
@@ -45,6 +48,25 @@ def test_without_keepalives_silence_costs_nothing():
     den.console.send(cabin.console, b"good morning")
     sim.simulate_time(200)
     assert cabin.console.received == [(den.console.ip, b"good morning")]
+
+
+def test_a_pair_that_is_relayed_costs_little_too():
+    """On each of the two lines to the relay, besides what these cost themselves."""
+    rates = []
+    for kind in ({}, {"mapping": ADDRESS_AND_PORT_DEPENDENT, "preserve_ports": False}):
+        sim = GroupSimulation()
+        (den,) = sim.found("den")
+        a, b = [sim.add_member(name, nat=sim.add_nat(name + "-nat", **kind)) for name in ("cabin", "lodge")]
+        for member in (a, b):
+            member.join(den.invite())
+        sim.simulate_time(60_000)
+        assert is_relayed(a.peer(b)["endpoint"]) == bool(kind)
+        before = den.host.interface.up.bytes + den.host.interface.down.bytes
+        sim.simulate_time(HOUR)
+        rates.append((den.host.interface.up.bytes + den.host.interface.down.bytes - before) / 2 / (HOUR // 1000))
+        assert sim.is_whole(den, a, b)
+    print("idle, each line to the den: %.1f bytes a second, and %.1f with a pair that is relayed" % tuple(rates))
+    assert rates[1] - rates[0] < BUDGET
 
 
 def idle_hour_in_a_group(keepalive, timeout):

@@ -122,6 +122,21 @@ def test_an_address_that_two_homes_use_is_told_to_people():
     assert "02:00:00:00:01:01 has moved from den to this home" in told, told
 
 
+def test_who_has_many_addresses_move_does_not_fill_the_log():
+    sim, den, cabin = two_homes()
+    macs = [b"\2\0\0\0\7" + bytes([n]) for n in range(30)]
+    for home in (den, cabin):
+        den.lan.consoles.clear()
+        for n, mac in enumerate(macs):
+            device = home.lan.add("device-%d" % n, mac, home.console.ip[:-2] + str(100 + n))
+            for _ in range(3):
+                device.broadcast(b"here I am")
+                sim.simulate_time(SECOND)
+    told = [event.token for event in cabin.events if event.kind == LAN_NEWS]
+    assert len(told) == len(macs) and 10 <= len([news for news in told if news.text is not None]) <= 14
+    assert cabin.node.status(sim.now)["dropped"]["claim-untold"] >= 16
+
+
 def test_for_those_who_want_no_layer_2_only_packets_from_one_to_another_cross():
     sim = GroupSimulation()
     den, cabin = sim.add_members("den", "cabin")

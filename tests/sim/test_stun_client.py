@@ -22,6 +22,7 @@ class Server:
         self.address = (self.hosts[0].address, 3478)
         self.asked = 0
         self.is_up = True
+        self.lie = None  # what it says instead of the truth
         for host in range(len(self.hosts)):
             for port in range(2):
                 self._open(host, port)
@@ -38,7 +39,7 @@ class Server:
         self.asked += 1
         request = stun.parse(data)
         changes = request.get(stun.CHANGE_REQUEST) or 0
-        attributes = [(stun.XOR_MAPPED_ADDRESS, source)]
+        attributes = [(stun.XOR_MAPPED_ADDRESS, self.lie or source)]
         if self.can_change:
             attributes.append((stun.OTHER_ADDRESS, (self.hosts[1 - host].address, self.ports[1 - port])))
             host ^= bool(changes & stun.CHANGE_IP)
@@ -418,6 +419,30 @@ def test_answers_that_can_not_be_true_are_no_answers():
         assert client.handle_datagram(answer, addr, 0)
         (found,) = client.findings()
         assert (found.state, found.mapped) == (BLOCKED, None)
+
+
+def test_of_several_servers_the_majority_is_believed():
+    """One that lies is the quickest, and so is believed at first; later only where nobody else answers."""
+    for kind in ("plain", "full"):
+        street = Street((kind, "plain", "plain"))
+        liar, *honest = street.servers
+        liar.lie = ("198.18.9.9", 666)
+        for server in honest:
+            for host in server.hosts:
+                host.interface.up.latency = 50
+        street.wait(1_000)
+        true = (street.nat.outside.address, PORT)
+        assert street.findings().mapped == true
+        if kind == "plain":
+            assert street.findings().mapping == ENDPOINT_INDEPENDENT
+        street.router.tell("gather", [street.router.host.address])
+        street.wait(1_000)
+        assert [event.addr for event in street.router.events if event.kind == MAPPED] == [liar.lie, true]
+        for server in honest:
+            server.is_up = False
+        street.router.tell("gather", [street.router.host.address])
+        street.wait(MINUTE)
+        assert street.findings().mapped == liar.lie
 
 
 def test_the_old_form_of_an_answer_is_understood():

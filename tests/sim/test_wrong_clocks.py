@@ -4,6 +4,7 @@ A peer takes a handshake only if its timestamp is later than the last one's. So 
 ahead of all timestamps that it has used.
 """
 
+from member import GroupSimulation
 from simulation import Simulation
 
 MICROPYTHON = "the stories of the lab show the same there; all the arithmetic of this one takes a minute or more"
@@ -83,3 +84,28 @@ def test_hours_without_a_clock_wear_out_no_flash():
         sim.simulate_time(60_000)
         texts.add(den.flash)
     assert len(texts) <= 15
+
+
+def test_a_member_of_a_group_is_found_with_any_clock_and_moves_with_any_other():
+    """Its statements of where it is are believed by their time."""
+    for boot, later in ((EPOCH, TODAY), (TODAY + TEN_YEARS, TODAY), (TODAY, EPOCH)):
+        sim = GroupSimulation()
+        den, lodge = sim.found("den", "lodge")
+        nat = sim.add_nat("nat")
+        hut = sim.add_member("hut", nat=nat)
+        hut.join(den.invite())
+        sim.simulate_time(20_000)
+        hut.kill()
+        hut.set_clock(boot)
+        hut.start()
+        sim.simulate_time(2_000)
+        assert sim.is_whole(den, lodge, hut)
+        hut.set_clock(later)
+        talks = [sim.talk(hut, other, every=100) for other in (den, lodge)]
+        sim.simulate_time(5_000)
+        nat.reboot("198.18.9.9")
+        moved = sim.now
+        sim.simulate_time(5_000)
+        assert max([talk.resumed_after(moved) for talk in talks]) < 1_000
+        for other in (den, lodge):
+            assert "198.18.9.9" in [ip for ip, _ in other.group.places.get(hut.identity.public).addresses]

@@ -15,6 +15,7 @@ from pair import Dice, RepeatableCrypto
 
 from ipop.group.identity import Identity
 from ipop.signal.holdings import Publish
+from ipop.signal.sealed import ANNOUNCEMENT
 from ipop.signal.signalling import Signalling
 
 PURPOSES = ("meet", "relay")
@@ -81,8 +82,8 @@ class Member:
         self.key = self.identity.public
         self.start()
 
-    def start(self):
-        """Or start again, and remember nothing."""
+    def start(self, says=ANNOUNCEMENT):
+        """Or start again, and remember nothing; `says` is the kind of its announcements."""
         self.dropped = {}
         self.heard = []  # events
         self.signalling = Signalling(
@@ -94,6 +95,7 @@ class Member:
             lambda key: key in self.group.roster,
             self.group.next_sequence,
             self.count,
+            says,
         )
 
     def count(self, reason):

@@ -96,6 +96,43 @@ def test_the_higher_serial_counts_then_the_lower_hash():
     assert not charter.beats(crypto, old, old)
 
 
+def test_a_later_one_may_change_the_brokers_and_nothing_else():
+    charters = charter.Charters(crypto, HOME.public, signed(serial=5))
+    charters.revise(HOME, ["mqtt://new.example"], 3)
+    assert charters.current.serial == 6 and charters.current.brokers == ("mqtt://new.example",)
+    assert charters.current[:4] == read(signed())[:4]
+    newest = charters.current
+    assert not charters.add(newest.data) and not charters.add(signed(serial=5)), "what is overtaken stays so"
+    for change in (
+        {"name": "foes"},
+        {"subnet": (bytes([10, 78, 0, 0]), 16)},
+        {"slice_length": 25},
+        {"ula": b"\xfd" + bytes(7)},
+    ):
+        try:
+            charters.add(signed(serial=9, **change))
+            told = None
+        except Rejected as rejected:
+            told = rejected.reason
+        assert told == "other-charter", change
+    try:
+        charters.revise(STRANGER, ["mqtt://x"], 9)
+        told = None
+    except Rejected as rejected:
+        told = rejected.reason
+    assert told == "bad-signature" and charters.current == newest
+
+
+def test_a_new_one_fits_in_one_message():
+    urls = ["mqtt://%s%d" % ("a" * 240, n) for n in range(5)]
+    try:
+        signed(brokers=urls)
+        told = None
+    except Rejected as rejected:
+        told = rejected.reason
+    assert told == "long-charter" and signed(brokers=urls[:3])
+
+
 def test_a_new_group_gets_addresses_by_chance():
     subnets = set()
     for _ in range(200):

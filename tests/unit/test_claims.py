@@ -4,7 +4,7 @@ from homes import Device, Group
 
 from ipop.errors import Rejected
 from ipop.lan.bindings import LIFE
-from ipop.lan.claims import ASK, CLAIMS_SHARE, GONE, HERE, HOLD_MAX, KEPT, MOVED, PROBES_SHARE
+from ipop.lan.claims import ASK, CLAIMS_SHARE, GONE, HERE, HOLD_MAX, KEPT, MOVED, OVER, PROBES_SHARE
 from ipop.wire import ethernet, ip
 
 
@@ -171,6 +171,27 @@ def test_a_spoofer_gets_nothing():
         event = home.neighbours.poll_event()
         assert event.kind == KEPT and event.claimant is home.links[b]
     assert nas.broadcasts() is None and nas.multicasts(nas.ipv6) is None
+
+
+def test_who_goes_on_is_named_until_he_has_stopped():
+    group, a, b, c = homes()
+    nas = Device(a, 7)
+    at_home(group, nas)
+    frame = ip.arp(ip.ARP_REQUEST, nas.mac, b"\x0a\x4d\2\x63", bytes(6), b"\x0a\x4d\2\x63")
+    b.tunnel(c, frame)
+    group.wait(2_500)
+    assert c.neighbours.stubborn_claims() == []  # so far it may be one that was carried
+    for _ in range(10):
+        b.tunnel(c, frame)
+        group.wait(2_500)
+    assert c.neighbours.stubborn_claims() == [(nas.mac, c.links[a], c.links[b])]
+    group.wait(4 * HOLD_MAX)
+    assert c.neighbours.stubborn_claims() == []
+    kinds, event = [], c.neighbours.poll_event()
+    while event is not None:
+        kinds.append(event.kind)
+        event = c.neighbours.poll_event()
+    assert kinds[-1] == OVER and set(kinds[:-1]) == {KEPT}
 
 
 def test_nor_by_patience():

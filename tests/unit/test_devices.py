@@ -336,6 +336,40 @@ def test_a_device_has_ipv6_addresses_too():
     assert nas["addresses"] == ["10.77.2.20", "fd12:3456:789a::5"]
 
 
+def test_two_devices_of_one_name_have_a_name_each():
+    """dnsmasq lets one lease at a time have it."""
+    group, den, cabin = den_and_cabin()
+    cabin.lease(1, 20, "")
+    cabin.lease(2, 21, "nas")
+    group.set_leases(cabin)
+    group.run()
+    assert group.names(den) == {"nas.cabin.friends.internal": "10.77.2.21"}  # as if a phone had another MAC now
+    cabin.devices.saw(mac(1), (bytes([10, 77, 2, 20]),), group.now)
+    group.run()
+    both = {"nas.cabin.friends.internal": "10.77.2.21", "nas-2.cabin.friends.internal": "10.77.2.20"}
+    assert group.names(den) == both
+    for told in (("nas", ""), ("", "nas")):  # each time that one of them renews its lease
+        for n, called in enumerate(told, 1):
+            cabin.lease(n, 19 + n, called)
+        group.set_leases(cabin)
+        for n in (1, 2):
+            cabin.devices.saw(mac(n), (bytes([10, 77, 2, 19 + n]),), group.now)
+        group.run()
+        assert group.names(den) == both
+
+
+def test_a_carried_device_is_shown_where_it_is():
+    """Its lease goes on for hours where it was."""
+    group, den, cabin = den_and_cabin()
+    den.lease(1, 20, "nas")  # which has one at the cabin
+    group.set_leases(den)
+    group.run()
+    for place, member in ((None, "den"), (den.links[cabin], "cabin")):
+        (nas,) = den.devices.listing(group.now, "friends", "internal", places={mac(1): place})
+        assert nas["member"] == member
+    assert len(den.devices.listing(group.now, "friends", "internal", places={mac(1): "a home that names it not"})) == 2
+
+
 def test_who_has_no_lease_and_was_not_seen_for_an_hour_is_gone():
     group, den, cabin = den_and_cabin()
     cabin.devices.saw(mac(2), (bytes([10, 77, 2, 40]),), group.now)

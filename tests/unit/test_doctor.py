@@ -23,7 +23,7 @@ GROUP = {
 }
 CABIN = {"name": "cabin", "group": "friends", "state": "connected", "endpoint": "203.0.113.7:51820", "mtu": 1420}
 AWAY = dict(CABIN, state="connecting", has_detour=False)
-NAT = {"public": True, "mapped_port": None, "families": [], "seen": [], "port": 51820}
+NAT = {"means": "public", "help": None, "port": 51820}
 STATUS = {"version": "0.1.0", "uptime_s": 3600, "port": 51820, "problems": [], "problem_topics": []}
 
 
@@ -80,6 +80,14 @@ FW4 = """table inet fw4 {
 		reject comment "!fw4: Reject any other traffic"
 	}
 
+	chain input_lan {
+		jump accept_from_lan
+	}
+
+	chain accept_from_lan {
+		iifname "br-lan" counter packets 0 bytes 0 accept comment "!fw4: accept lan IPv4/IPv6 traffic"
+	}
+
 	chain input_wan {
 		meta nfproto ipv4 udp dport 68 counter packets 0 bytes 0 accept comment "!fw4: Allow-DHCP-Renew"
 		udp dport 51820 counter packets 9 bytes 1548 accept comment "!fw4: ubus:ipop[main] rule 0"
@@ -134,6 +142,8 @@ def test_no_tun():
 def test_not_on_ubus():
     (line,) = wrong("ubus", on_openwrt(ubus="ubus call ipop nat: there is no such object"))
     assert "ubusd has not read" in line and "/usr/share/acl.d/ipop.json" in line
+    (line,) = wrong("ubus", on_openwrt(ubus="no such object", status=said("ubus", "ubusd refuses the object ipop")))
+    assert line == "ubusd refuses the object ipop: "
     assert not [finding for finding in examine(facts(ubus=None)) if finding.check == "ubus"]
 
 
@@ -178,6 +188,7 @@ def test_what_nft_says_about_the_port():
     ):
         assert port_is(drop % ("accept", "\t\t%s\n" % rule), 51820, ["wan"]) == UNTOUCHED, rule
     assert port_is(drop % ("accept", '\t\tiifname { "wan", "wwan" } drop\n'), 51820, ["wan"]) == CLOSED
+    assert port_is(FW4, 51821, ["br-lan"]) == OPEN, "an access point in a LAN that it trusts"
     assert port_is(FW4, 51820, ["wan"]) == OPEN and port_is(FW4, 51820, ["pppoe-wan"]) == CLOSED
     inside = FW4.replace('iifname "wan" jump input_wan', 'iifname "br-ipop0" jump input_wan')
     assert port_is(inside, 51820, ["wan"]) == CLOSED, "who lets it in from the group lets in nobody from outside"
@@ -210,6 +221,18 @@ def test_where_openwrt_makes_the_bridge_it_is_known_by_the_device():
     assert wrong("none", known) == []
     (line,) = wrong("bridge", on_openwrt(files, bridges={"ipop0": None}, mtus={}, **served))
     assert "ipop setup --apply" in line
+    (line,) = wrong("bridge", on_openwrt(files, bridges={"ipop0": None}, mtus={}, undone=[], **served))
+    assert "'ifup ipop0'" in line, "setup has nothing to change"
+
+
+def test_dnsmasq_that_calls_this_router_a_way_to_the_ipv6_internet():
+    for said, is_wrong in (
+        ("ra-param=br-lan,0,7200\nra-param=br-group,0,7200\nenable-ra\n", True),
+        ("ra-param=br-group,high,0,7200", True),
+        ("ra-param=br-group,0,0\nra-param=br-group2,0,7200\n", False),
+    ):
+        lines = wrong("ipv6", on_openwrt(dnsmasq=said))
+        assert len(lines) == is_wrong and all("odhcpd enable" in line for line in lines), said
 
 
 def test_what_setup_has_not_done_yet():
@@ -256,6 +279,9 @@ def test_no_broker():
     assert line.startswith("friends: refused: does it run") and line.endswith("mqtt://a.example, mqtt://b.example")
     brokers[1]["connected"] = True
     assert not wrong("broker", facts(group={"brokers": brokers}))
+    told = said("friends broker", "the members of friends go on at the broker that the group has left")
+    (line,) = wrong("broker", facts(group={"brokers": brokers}, status=told))
+    assert "has left" in line and line.endswith("Tried: mqtt://a.example")
 
 
 def test_nobody_is_reached_and_why():

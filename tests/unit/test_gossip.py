@@ -4,6 +4,7 @@ import struct
 
 from ipop.deadlines import Deadlines
 from ipop.errors import Rejected
+from ipop.group import charter
 from ipop.group.entry import ADMIN, REVOKED
 from ipop.group.identity import Identity
 from ipop.group.places import Places, sign
@@ -14,6 +15,7 @@ from ipop.overlay.gossip import (
     ANSWER_LEAST,
     ANSWER_RATE,
     ASK_AGAIN,
+    COMPARED,
     COMPARISON,
     HANDLERS,
     PLACE_BURST,
@@ -25,6 +27,10 @@ from ipop.wire import payload
 
 PEOPLE = [Identity(crypto, bytes([number]) * 32) for number in range(40)]
 OWNER, DEN, CABIN = PEOPLE[0], PEOPLE[1], PEOPLE[2]
+
+
+def chartered(serial, *brokers, subnet=(b"\x0a\x4d\0\0", 16), owner=OWNER):
+    return charter.sign(owner, "friends", subnet, 24, b"\xfd" + bytes(7), brokers, serial)
 
 
 class Session:
@@ -72,6 +78,7 @@ class Book:
             self.add(other)
         self.places = Places(crypto, OWNER.public, lambda key: self.roster.member(key) is not None)
         self.secret = GroupSecret(crypto, OWNER.public, self.roster.is_admin, None, self.roster.revocations)
+        self.charters = charter.Charters(crypto, OWNER.public, chartered(1, "mqtt://old.example"))
         self.deadlines = Deadlines()
         self.dropped = []
         self.news = 0
@@ -266,9 +273,108 @@ def test_garbage_is_refused():
         (payload.PLACE, bytes(200)),
         (payload.SECRET, b""),
         (payload.SECRET, bytes(149)),
+        (payload.CHARTER, b""),
+        (payload.CHARTER, bytes(149)),
     ):
         assert rejection(book.hear, link, kind, content), (kind, content)
     assert not link.peer.is_open and book.news == 0
+
+
+# --- the charter
+
+
+def met_with(ours, theirs, kind=None):
+    """(the den's Book, the cabin's, their Pair), who have met with these charters."""
+    books = Book(DEN, DEN, CABIN), (kind or Book)(CABIN, DEN, CABIN)
+    for book, data in zip(books, (ours, theirs)):
+        book.charters.add(data)
+    return books + (Pair(*books).greet(),)
+
+
+def brokers(*books):
+    return [book.charters.current.brokers[0] for book in books]
+
+
+NEW = "mqtt://new.example"
+
+
+def test_a_newer_charter_comes_over_and_an_older_one_does_not():
+    den, cabin, pair = met_with(chartered(2, NEW), chartered(1, "mqtt://old.example"))
+    assert brokers(den, cabin) == [NEW, NEW] and (den.news, cabin.news) == (0, 1)
+    assert pair.is_open() == [True, True] and den.dropped == cabin.dropped == []
+    den.hear(pair.links[0], payload.CHARTER, chartered(1, "mqtt://old.example"))
+    assert brokers(den) == [NEW] and den.news == 0 and pair.links[0].peer.take() == []
+
+
+def test_a_new_charter_is_passed_on_to_all_but_who_brought_it_and_once():
+    book = Book(DEN, DEN, CABIN)
+    source, near, away = [book.link(person) for person in PEOPLE[2:5]]
+    away.peer.is_up = False
+    for _ in range(3):
+        book.hear(source, payload.CHARTER, chartered(2, NEW))
+    assert near.peer.take() == [chartered(2, NEW)] and not source.peer.take() and not away.peer.take()
+    assert book.news == 1
+
+
+def test_who_lies_about_the_charter_is_refused():
+    book = Book(DEN, DEN, CABIN)
+    link, near = book.link(CABIN), book.link(PEOPLE[3])
+    for data, word in (
+        (chartered(9, NEW, owner=CABIN), "bad-signature"),  # another group's, or a member who plays the owner
+        (chartered(9, NEW, subnet=(b"\x0a\x4e\0\0", 16)), "other-charter"),
+        (chartered(9, NEW)[:-1], "bad-charter"),
+    ):
+        assert rejection(book.hear, link, payload.CHARTER, data) == word
+    assert brokers(book) == ["mqtt://old.example"] and book.news == 0 and not near.peer.take()
+
+
+def test_a_charter_that_is_lost_on_the_way_comes_with_the_next_comparison():
+    lost = []
+
+    def is_lost(kind, content):
+        lost.append(kind)
+        return kind == payload.CHARTER
+
+    books = den, cabin = Book(DEN, DEN, CABIN), Book(CABIN, DEN, CABIN)
+    den.charters.add(chartered(2, NEW))
+    pair = Pair(*books).greet(is_lost)
+    assert payload.CHARTER in lost and brokers(cabin) == ["mqtt://old.example"]
+    greetings = [book.gossip.greeting(link) for book, link in zip(books, pair.links)]
+    for side in (0, 1):
+        books[side].gossip.handle_hello(pair.links[side], greetings[1 - side], 0)
+    pair.run(0)
+    assert brokers(den, cabin) == [NEW, NEW]
+
+
+class Earlier(Book):
+    """A node of a release that doesn't know of newer charters, nor compares them."""
+
+    def __init__(self, *people):
+        Book.__init__(self, *people)
+        gossip = self.gossip
+        whole, compare = gossip.comparison, gossip._compare
+        gossip.comparison = lambda: whole()[:COMPARED]
+        gossip._digest_for = lambda link: gossip._digest(gossip.comparison())
+        gossip._compare = lambda link, comparison, now: compare(link, comparison[:COMPARED], now)
+
+    def hear(self, link, kind, content, now=0):
+        assert kind != payload.CHARTER
+        Book.hear(self, link, kind, content, now)
+
+
+def test_with_a_node_of_an_earlier_release_all_else_is_compared():
+    den, cabin, pair = met_with(chartered(2, NEW), chartered(1, "mqtt://old.example"), Earlier)
+    assert pair.is_open() == [True, True] and brokers(den, cabin) == [NEW, "mqtt://old.example"]
+    cabin.add(PEOPLE[7])
+    pair.greet()
+    assert pair.agree()
+    pair.greet()
+    for book, other, side in ((den, cabin, 0), (cabin, den, 1)):  # the short greeting of the next session is understood
+        pair.links[1 - side].peer.is_open = False
+        greeting = book.gossip.greeting(pair.links[side])
+        assert len(greeting) == 8
+        other.gossip.handle_hello(pair.links[1 - side], greeting, 0)
+        assert pair.links[1 - side].peer.is_open
 
 
 # --- how much is answered

@@ -5,7 +5,8 @@ import json
 from ipop.errors import Rejected, UserError
 from ipop.group import charter, secret
 from ipop.group.entry import ADMIN, MEMBER, REVOKED, signer_of
-from ipop.group.group import ADMITTED, BOX_GRACE, REMOVED, ROTATE_GAP, WAITING, Group
+from ipop.group.formers import FORMERS_MAX, KEPT, LINGER
+from ipop.group.group import ADMITTED, BOX_GRACE, BROKERS, REMOVED, ROTATE_GAP, WAITING, Group
 from ipop.group.identity import Identity
 from ipop.group.invite import parse
 from ipop.group.join import Joiner
@@ -27,6 +28,7 @@ class Gossip:
         self.entries = []
         self.places = []
         self.secrets = 0
+        self.charters = 0
 
     def tell_entries(self, entries, now):
         self.entries += entries
@@ -36,6 +38,9 @@ class Gossip:
 
     def tell_secret(self, now):
         self.secrets += 1
+
+    def tell_charter(self, now):
+        self.charters += 1
 
 
 class Clock:
@@ -199,6 +204,119 @@ def test_what_is_of_another_group_is_refused():
         if damage == "secret":
             kept["charter"] = charter.sign(CABIN, "f", (b"\x0a\x4d\0\0", 16), 24, b"\xfd" + bytes(7), [], 1)
         assert rejection(Router, CABIN, kept) == "bad-signature", damage
+
+
+# --- the brokers
+
+NEW = "mqtt://new.example"
+
+
+def test_only_the_owner_has_them_meet_elsewhere():
+    den, cabin, home = Router(DEN), Router(CABIN), Router(HOME)
+    for router in (den, cabin):
+        assert router.refuses("set_brokers", [NEW]) == "only the group's owner can do that"
+    for wrong, word in (
+        (["http://x"], "mqtt://HOST"),
+        (["mqtt://a%d" % n for n in range(9)], "up to 8"),
+        (["mqtt://%s%d" % ("a" * 240, n) for n in range(5)], "too long together"),
+    ):
+        assert word in home.refuses("set_brokers", wrong)
+    for router in (den, cabin, home):
+        assert router.gossip.charters == 0 and router.group.brokers == ("mqtt://broker.example",)
+
+
+def test_the_owner_says_it_once_and_keeps_it():
+    home = Router(HOME)
+    before = home.group.revision
+    home.do("set_brokers", [NEW, "mqtt://broker.example"])
+    assert home.group.revision != before and home.gossip.charters == 1
+    assert [(event.kind, event.name) for event in home.events()] == [(BROKERS, "friends")]
+    again = Router(HOME, home.group.saved())
+    for router in (home, again):
+        assert router.group.charter.brokers == router.group.brokers == (NEW, "mqtt://broker.example")
+        assert list(router.group.former_lines) == ["mqtt://broker.example"]
+    home.do("set_brokers", [NEW, "mqtt://broker.example"])
+    assert home.gossip.charters == 1 and home.events() == again.events() == []
+
+
+def test_one_whose_clock_is_behind_is_heard_too():
+    home = Router(HOME)
+    home.do("set_brokers", [NEW])
+    serial = home.group.charter.serial
+    again = Router(HOME, home.group.saved())
+    again.group.next_stamp = lambda: 5
+    again.do("set_brokers", ["mqtt://third.example"])
+    assert again.group.charter.serial == serial + 1
+
+
+def test_who_hears_of_other_brokers_goes_there_and_knows_the_way_back():
+    home, den = Router(HOME), Router(DEN)
+    home.do("set_brokers", [NEW])
+    den.group.charters.add(home.group.charter.data)
+    den.hears()
+    assert den.group.brokers == (NEW, "mqtt://broker.example") and not den.group.former_lines
+    assert [event.kind for event in den.events()] == [BROKERS]
+    again = Router(DEN, den.group.saved())
+    assert again.group.brokers == (NEW, "mqtt://broker.example")
+    again.now = KEPT + 1_000_000
+    again.hears()
+    assert again.group.brokers == (NEW,), "nobody comes to the old one any more"
+
+
+def test_a_clock_that_is_not_set_ends_nothing():
+    home = Router(HOME)
+    home.do("set_brokers", [NEW])
+    again = Router(HOME, home.group.saved())
+    again.now = -NOON
+    again.hears()
+    assert list(again.group.former_lines) == ["mqtt://broker.example"]
+
+
+def test_a_farewell_is_sealed_and_says_what_the_owner_has_signed():
+    home, den, cabin = Router(HOME), Router(DEN), Router(CABIN)
+    home.do("set_brokers", [NEW])
+    den.group.charters.add(home.group.charter.data)
+    farewell = den.group.farewell()
+    assert farewell.retain and b"new.example" not in farewell.payload
+    cabin.group.handle_message(farewell.topic, farewell.payload, 0, NOON)
+    assert cabin.group.brokers[0] == NEW and cabin.gossip.charters == 1 and cabin.dropped == []
+    cabin.group.handle_message(farewell.topic, farewell.payload, 0, NOON)
+    assert cabin.dropped == ["signal-replayed"]
+
+
+def test_there_is_an_end_to_the_brokers_that_are_remembered():
+    home = Router(HOME)
+    for n in range(3 * FORMERS_MAX):
+        home.do("set_brokers", ["mqtt://b%d" % n])
+    assert len(home.group.saved()["former"]) == len(home.group.former_lines) == FORMERS_MAX
+    assert json.dumps(home.group.saved()["former"])
+
+
+def test_an_invite_that_names_another_keeps_its_maker_there_until_it_is_used_or_over():
+    cabin, home = Router(CABIN), Router(HOME)
+    id, _ = cabin.group.issuer.invite(1, 0, False, NOON)
+    home.do("set_brokers", [NEW])
+    cabin.group.charters.add(home.group.charter.data)
+    cabin.hears()
+    again = Router(CABIN, cabin.group.saved())
+    for router in (cabin, again):
+        assert list(router.group.former_lines) == ["mqtt://broker.example"]
+        router.group.issuer.invite(1, 0, False, NOON)
+        router.group.issuer.take_back(id, NOON)
+        router.hears()
+        router.wait(2 * LINGER)
+        assert not router.group.former_lines
+
+
+def test_an_invite_of_an_earlier_release_names_what_the_group_had():
+    home = Router(HOME)
+    home.group.issuer.invite(1, 0, False, NOON)
+    kept = home.group.saved()
+    del kept["issuer"]["invites"][0]["brokers"], kept["former"]
+    again = Router(HOME, kept)
+    assert not again.group.former_lines
+    again.do("set_brokers", [NEW])
+    assert again.group.issuer.brokers(NOON) == ["mqtt://broker.example"]
 
 
 # --- what people do

@@ -89,7 +89,8 @@ def run(line, answers, **rest):
 
 def printed(line, answer=None, **rest):
     """What a command prints that asks once, and the parameters that it asked with."""
-    method = line.split()[0] if line.split()[:2] != ["group", "create"] else "group_create"
+    words = line.split()
+    method = words[0] if words[0] != "group" else "group_" + words[1]
     status, out, err, asked = run(line, {method: answer}, **rest)
     assert (status, err) == (0, ""), (status, err)
     assert [name for name, _ in asked] == [method]
@@ -143,6 +144,20 @@ def test_brokers_are_checked_before_anything_is_made():
         ("mqtt://a?ca=/x", "--broker: after ? only ca=FILE can stand, and with mqtts:// only, not 'ca=/x'"),
     ):
         assert complaint("group create friends --broker " + url) == (2, wrong)
+
+
+def test_the_brokers_of_a_group_are_shown_and_changed():
+    answer = {"group": "friends", "brokers": ["mqtt://u:p@new.example", "mqtt://b"]}
+    out, asked = printed("group brokers --group friends", answer)
+    assert asked == {"group": "friends", "brokers": []}
+    listed = "the best first:\n  mqtt://u:p@new.example\n  mqtt://b\n"
+    assert out == "Where the members of 'friends' meet now, " + listed
+    out, asked = printed("group brokers --broker mqtt://u:p@new.example --broker mqtt://b", answer)
+    assert asked == {"group": "", "brokers": answer["brokers"]}
+    assert out.startswith("Where the members of 'friends' meet from now on, " + listed)
+    assert "leave those running" in out and "ipop groups" in out
+    out, _ = printed("group brokers", dict(answer, brokers=[]))
+    assert out == "'friends' has no broker where others could meet it: 'ipop broker' helps to run one.\n"
 
 
 def test_groups():

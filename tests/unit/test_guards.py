@@ -175,7 +175,7 @@ def test_what_switches_say_to_each_other_stays_at_home():
     frames += [mac + CONSOLE + b"\x08\x00" + ipv4(UDP, udp(1, 2))[14:] for mac in macs]
     frames += [b"\x01\0\x0c\xcc\xcc" + last + CONSOLE + b"\0\x26\xaa\xaa\x03" + stp for last in (b"\xcc", b"\xcd")]
     frames += [TV + CONSOLE + b"\0\x26" + stp, TV + CONSOLE + b"\x05\xff" + stp, TV + CONSOLE + b"\0\0"]
-    ethertypes = (0x8808, 0x8809, 0x888E, 0x88C7, 0x88CC, 0x8899, 0x9000)
+    ethertypes = (0x8808, 0x8809, 0x888E, 0x88C7, 0x88CC, 0x8899, 0x9000, 0x887B, 0x88E1, 0x8912, 0x893A)
     frames += [ethernet.header(TV, CONSOLE, kind) + bytes(46) for kind in ethertypes]
     never_crosses("guard-control", frames)
 

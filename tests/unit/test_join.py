@@ -377,7 +377,8 @@ def test_approval():
     den, world = waiting(desk)
     assert den.state == "pending"
     assert den.text == (
-        "waiting for approval: whoever made the invite sees 'den', %s in 'ipop requests'" % den.me.fingerprint
+        "waiting for approval: whoever made the invite sees 'den', %s in LuCI, or with 'ipop requests'"
+        % den.me.fingerprint
     )
     assert desk.events == [Waiting(den.me.public, "den")]
     world.wait(5_000)

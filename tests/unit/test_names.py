@@ -48,7 +48,7 @@ def test_the_second_of_a_name_gets_a_number():
 
 def test_nobody_can_pose_as_the_router_or_as_who_configures_proxies():
     """Windows asks for `wpad` in every domain that it searches, and believes what it gets there."""
-    for name in ("router", "wpad", "isatap"):
+    for name in ("router", "wpad", "isatap", "localhost"):
         assert names.numbered(name, ()) == name + "-2"
 
 

@@ -352,12 +352,28 @@ def test_the_lan_is_not_flooded_with_answers():
 def test_a_small_table_is_shared_by_many():
     bindings = Bindings(64)
     bindings.set_members(200)
-    for owner, share in ((1, 32), (2, 32), (3, 0)):
+    for owner, share in ((1, 32), (2, 16), (3, 0)):  # a fourth is kept for our own side
         added = [bindings.add(bytes([owner, n, 0, 0, 0, 0]), owner, 0) is not None for n in range(40)]
         assert added == [True] * share + [False] * (40 - share)
+    assert bindings.add(b"\4\0\0\0\0\0", None, 0) is not None
     assert bindings.add(b"\3\0\0\0\0\0", 3, FRESH) is not None  # what isn't fresh makes room
     bindings.remove(b"none..")
-    assert len(bindings) == 1
+    assert len(bindings) == 2  # but for our own
+
+
+def test_in_a_large_group_a_home_with_many_devices_has_room_for_them():
+    bindings = Bindings()
+    bindings.set_members(120)
+
+    def room(owner, n):
+        return sum([bindings.add(bytes([owner, 0, 0, 0, i >> 8, i & 255]), owner or None, 0) is not None
+                    for i in range(n)])
+    assert room(0, 400) == 400  # ours: a hundred, with a MAC address, an IPv4 and two IPv6 addresses each
+    assert room(1, 200) == 200
+    hostile = room(2, 2_000)
+    assert hostile < 400
+    assert room(3, 150) == 150
+    assert all(room(owner, 4) == 4 for owner in range(4, 121))
 
 
 def test_time_comes_when_it_is_asked_for():

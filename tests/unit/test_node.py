@@ -3,7 +3,7 @@
 from pair import DATA, ELSEWHERE, INITIATION, OTHER, SUITES, Net, Pair, ethernet, everything
 
 from ipop.node import Node, PeerConfig
-from ipop.overlay.paths import PROBES_MAX
+from ipop.overlay.paths import PEER_MAX
 from ipop.ports import crypto
 from ipop.wg.messages import TRANSPORT_MAX
 from ipop.wg.timestamps import Timestamps
@@ -467,7 +467,7 @@ def test_why_somebody_can_not_be_pinged():
     assert pair.a.node.ping(bytes(32), 1, 0) == "no-such-peer"
     assert pair.b.node.ping(pair.a.public_key, 1, 0) == "no-endpoint"
     assert stock.a.node.ping(stock.b.public_key, 1, 0) == "not-ours"
-    for _ in range(PROBES_MAX + 1):
+    for _ in range(PEER_MAX + 1):
         word = pair.a.node.ping(pair.b.public_key, 1, 0)
     assert word == "busy"
 

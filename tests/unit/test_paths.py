@@ -1,6 +1,7 @@
 """A way to a peer counts only when a nonce that went there came back from there."""
 
 from ipop.overlay.paths import (
+    PEER_MAX,
     PROBE_GAP,
     PROBE_LIFE,
     PROBES_MAX,
@@ -106,9 +107,22 @@ def test_where_a_peer_is_sent_to_can_always_be_asked_and_takes_nobodys_place():
 
 def test_there_is_an_end_to_what_is_under_way():
     paths = Paths(crypto)
-    nonces = [paths.begin(CABIN, HOME, 0, token) for token in range(PROBES_MAX + 10)]
-    assert len([nonce for nonce in nonces if nonce is not None]) == PROBES_MAX
-    assert paths.begin(DEN, HOME, PROBE_LIFE + 1) is not None  # the old ones have made way
+    nonces = [paths.begin(CABIN, HOME, 0, token) for token in range(PEER_MAX + 10)]
+    assert len([nonce for nonce in nonces if nonce is not None]) == PEER_MAX
+    assert paths.begin(CABIN, HOME, PROBE_LIFE + 1) is not None  # the old ones have made way
+
+
+def test_in_a_large_group_the_oldest_questions_make_way_for_new_ones():
+    """Whoever has joined one asks everybody at all of their addresses, and again and again by the ladder."""
+    paths = Paths(crypto)
+    peers = [Peer(WAYS[:6]) for _ in range(300)]
+    for now in (0, 250, 750):
+        nonces = [[paths.begin(peer, way, now) for way in peer.candidates] for peer in peers]
+        assert None not in sum(nonces, [])
+        for peer, asked in list(zip(peers, nonces))[-PROBES_MAX // 6 + 1 :]:
+            assert paths.finish(peer, asked[0], WAYS[0], now + 40) is not None
+    paths.expire(PROBE_LIFE + 751)
+    assert not paths._probes
 
 
 def test_a_peer_that_is_removed_is_forgotten():

@@ -127,7 +127,7 @@ def test_a_member_who_alters_what_another_said():
 def test_slots_that_nobody_has():
     topic = sealer.topic(SLOTS[0])
     for packed in (b"", b"\1", b"\1" + bytes(31), b"\1" + bytes(33), b"\3" + bytes(64), b"\4" + bytes(64) + b"A",
-                   b"\4" + bytes(64) + b"\xff", b"\3" + bytes(64) + b"a" * 33, b"\0" + bytes(32), b"\5" + bytes(32)):
+                   b"\4" + bytes(64) + b"\xff", b"\3" + bytes(64) + b"a" * 33, b"\0" + bytes(32), b"\6" + bytes(32)):
         body = bytes(64) + bytes(8) + bytes([len(packed)]) + packed + b"{}"
         assert heard(topic, sealer.seal(topic, body)) == "signal-unknown-slot", packed
 

@@ -35,6 +35,7 @@ class Router(Ports):
         Ports.__init__(self, files=contents, **rest)
         self.contents = contents
         self.after = [("br-ipop0", "10.77.5.1", 16)] if networks is None else networks
+        self.others = []  # networks that UCI knows nothing of
         self.links_after = []
         self.refuses = refuses
         self.is_applied = self.is_impatient = False
@@ -54,7 +55,10 @@ class Router(Ports):
         return self.now
 
     def networks(self):
-        return self.after if self.is_applied else []
+        return self.others + (self.after if self.is_applied else [])
+
+    def gateway(self):
+        return [("wan", "192.0.2.1")]
 
     def index(self, name):
         return int(name in self.links_after)
@@ -246,6 +250,16 @@ def test_a_bridge_that_does_not_go_away_is_no_success():
     router.contents[LAN] = b'{"groups": [], "damaged": []}'
     router.links_after = ["br-ipop0"]
     assert complaint("setup --apply", router)[:26] == "br-ipop0 is still there: s"
+
+
+def test_what_another_program_has_here_is_in_the_way_and_the_way_to_the_internet_is_not():
+    router = Router([entry()])
+    router.others = [("docker0", "10.77.9.1", 24), ("wan", "10.77.0.9", 16), ("br-ipop0", "10.77.4.1", 16)]
+    status, _, err = run("setup --apply", router)
+    assert status == 1 and "but docker0 has 10.77.9.1/24" in err and "wan" not in err and "br-ipop0" not in err
+    assert not router.is_applied
+    router.others = router.others[1:]
+    assert run("setup --apply", router)[0] == 0 and router.is_applied
 
 
 def test_members_that_were_connected_have_to_answer():

@@ -5,7 +5,7 @@ from pair import Dice
 
 from ipop.signal import sealed
 from ipop.signal.holdings import KEPT_MAX, QUEUE_MAX, REPAIR_FIRST, REPAIR_MAX
-from ipop.signal.sealed import ANNOUNCEMENT, LETTER, Sealer, Slot
+from ipop.signal.sealed import ANNOUNCEMENT, LETTER, MOVED, Sealer, Slot
 from ipop.signal.signalling import (
     ANNOUNCE_GAP,
     EVENTS_MAX,
@@ -156,6 +156,45 @@ def test_the_group_grows():
     group.run(ANNOUNCE_GAP)
     assert contents(den.take(Announced)) == [HOTEL]
     assert contents(cabin.take(Announced)) == [HOTEL] and not cabin.take(Introduced)
+
+
+def test_where_the_group_has_moved_is_heard_by_all_who_come_the_writer_too():
+    group, den, cabin = two()
+    farewell = den.signalling.farewell({"charters": ["x"]})
+    assert farewell.retain
+    group.broker.publish(farewell)
+    group.collect()
+    for member in (den, cabin):
+        assert member.take(Announced) == [Announced(den.key, group._sequence, {"charters": ["x"]})]
+        assert group.broker.show(member, farewell.topic, farewell.payload) == "signal-replayed"
+    for member in (den, cabin):
+        member.start()
+        member.connect()
+        assert {"charters": ["x"]} in contents(member.take(Announced))
+    shed = group.add("shed")
+    group.broker.publish(shed.signalling.farewell({"charters": ["y"]}))
+    group.collect()
+    assert contents(den.take(Introduced)) == [{"charters": ["y"]}] and not den.take(Announced)
+
+
+def test_who_says_where_the_group_has_moved_may_be_at_the_same_broker_as_a_member_too():
+    """Neither writes over what the other says, and what somebody else writes over it is put back."""
+    group = Group("den", "cabin")
+    den, cabin = group.members
+    den.start(says=MOVED)
+    group.connect()
+    den.announce({"charters": ["x"]})
+    cabin.announce({"name": "cabin"})
+    group.run(ANNOUNCE_GAP)
+    (topic,) = [topic for topic in group.broker.retained if topic == den.signalling._announced_on]
+    assert contents(cabin.take(Announced)) == [{"charters": ["x"]}]
+    assert not cabin.signalling.has_moved(den.key), "that it has the secret is told by what it says as a member"
+    group.inject(topic, b"junk")
+    group.run(2 * REPAIR_FIRST)
+    assert den.dropped == {"signal-overwritten": 1} and group.broker.retained[topic] != b"junk"
+    den.signalling.retire()
+    group.collect()
+    assert topic not in group.broker.retained
 
 
 def test_a_stranger_stays_one():

@@ -15,6 +15,7 @@ KEPT = {
     "secret": b"offer",
     "places": [b"place"],
     "issuer": {"invites": [], "requests": []},
+    "former": [["mqtt://old.example", 1_790_000_000_000]],
 }
 NEWER = dict(KEPT, entries=[b"one", b"two", b"three"])
 LINE = ("ipop1-AAAA", "den")
@@ -439,6 +440,18 @@ def test_what_was_written_is_read():
     kept(KEPT)(shelf(disk))
     assert shelf(disk).load("friends") == (SEED, "ipop1", KEPT, None)
     assert disk.list_folder(FOLDER + "/friends") == ["group", "identity"], "the secret of the invite is gone"
+
+
+def test_what_an_earlier_release_wrote_is_read():
+    """It knew of no brokers that a group has left."""
+    disk = Disk()
+    member(shelf(disk))
+    kept(KEPT)(shelf(disk))
+    path = "%s/friends/group" % FOLDER
+    content = check(crypto, disk.read(path))
+    del content["former"]
+    disk.write_atomic(path, dump(crypto, content))
+    assert shelf(disk).load("friends").kept == dict(KEPT, former=[])
 
 
 def test_a_group_is_not_made_twice():

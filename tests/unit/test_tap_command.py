@@ -12,13 +12,15 @@ EPERM = 1
 class Ports:
     """The package `ports`, with the devices that there are: {name: owner}."""
 
-    def __init__(self, wishes=None, devices=(), broken=None):
+    def __init__(self, wishes=None, devices=(), broken=None, config=b"", in_use=()):
         self.terminal = self.files = self.system = self.taps = self
         self.devices = dict(devices)
         self.shared = []  # groups that may open /dev/net/tun
         self.out = self.err = ""
         self._wishes = wishes
         self._broken = broken
+        self._config = config
+        self._in_use = in_use
 
     # terminal
 
@@ -37,9 +39,10 @@ class Ports:
     # files
 
     def read(self, path, limit=None):
-        if path != WISHES or self._wishes is None:
+        content = {WISHES: self._wishes, "/etc/config/ipop": self._config}.get(path)
+        if content is None:
             raise OSError(2, "")
-        return self._wishes[:limit]
+        return content[:limit]
 
     # system
 
@@ -58,7 +61,12 @@ class Ports:
         self.devices[name] = owner
         return is_new
 
+    def kept_for(self, owner):
+        return sorted([name for name, each in self.devices.items() if each == owner])
+
     def remove(self, name):
+        if name in self._in_use:
+            raise UserError("it is in use")
         return self.devices.pop(name, None) is not None
 
     def share(self, group):
@@ -87,7 +95,7 @@ def test_a_device_is_made_for_its_user():
 
 def test_one_that_is_there_stays_as_it_is():
     ports = tap("ipop0 --user ipop --json", devices={"ipop0": 4707})
-    assert json.loads(ports.out) == {"devices": ["ipop0"], "made": []}
+    assert json.loads(ports.out) == {"devices": ["ipop0"], "made": [], "removed": []}
     assert tap("ipop0 --user ipop", devices={"ipop0": 4707}).out == ""
 
 
@@ -125,6 +133,29 @@ def test_without_a_name_those_are_made_that_the_daemon_asks_for():
 def test_a_daemon_that_has_never_asked_gets_nothing():
     ports = tap("--user ipop")
     assert ports.devices == {} and ports.shared == []
+
+
+def test_devices_of_groups_that_were_left_go():
+    there = {"ipop0": 4707, "ipop1": 4707, "ipop2": 4707, "ipop3": 4707, "ipop4": 0, "tap0": 4707}
+    config = b"config group chess\n option enabled 0\n option device ipop2\n"
+    ports = tap("--user ipop", wishes=wishes("ipop3"), devices=there, config=config)
+    assert ports.out == "device ipop1 is removed\n"
+    assert sorted(ports.devices) == ["ipop0", "ipop2", "ipop3", "ipop4", "tap0"]
+    assert sorted(tap("--user ipop", wishes=wishes(), devices=there).devices) == ["ipop0", "ipop4", "tap0"]
+
+
+def test_a_device_stays_while_it_may_be_wanted():
+    there = {"ipop0": 4707, "ipop1": 4707}
+    for known in (
+        {"wishes": None},
+        {"wishes": wishes("ipop0", damaged=["chess"])},
+        {"wishes": wishes("ipop0"), "in_use": ["ipop1"]},
+        {"wishes": wishes("ipop0"), "config": b"config group '"},
+        {"wishes": wishes("ipop0"), "config": None},
+    ):
+        ports = tap("--user ipop", devices=there, **known)
+        assert ports.devices == there and ports.out == "", known
+    assert tap("ipop0 --user ipop", wishes=wishes(), devices=there).devices == there
 
 
 def test_nothing_else_is_made_that_a_daemon_may_ask_for():

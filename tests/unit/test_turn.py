@@ -537,6 +537,13 @@ def test_only_whom_we_know_comes_through():
     assert pair.client.poll_received() is None
 
 
+def test_a_server_gives_one_address_of_each_family_however_many_it_names():
+    """They are told to all members, and there is room for a few."""
+    server = Server()
+    server.relayed = [("203.0.113.1", 0)] + RELAYED + [("203.0.113.%d" % n, 1) for n in range(1, 100)]
+    assert Pair(server).client.relayed == RELAYED
+
+
 def test_a_server_can_not_keep_us_busy_with_challenges():
     server = Server()
     pair = Pair(server)

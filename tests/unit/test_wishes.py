@@ -153,6 +153,8 @@ def test_what_root_could_not_do_is_a_problem_until_it_could():
     told.later()
     assert told.problems == {"setup": "ipop setup: port wan: the interface wan is on it"}
     assert told.later(10_000)[1] == [] and told.later(TRY_EVERY)[1] == [LAN]
+    told.wishes.set_served(True, told.now)
+    assert told.later()[1] == [LAN], "another configuration may have mended it"
     del told.disk.files["/run/ipop-setup"]
     told.later(10_000)
     assert told.problems == {}

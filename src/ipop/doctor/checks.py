@@ -66,6 +66,9 @@ def ubus(facts):
     if facts.ubus is True:
         return [good("ubus", "ipopd answers on ubus")]
     remedy = "chmod 644 /usr/share/acl.d/ipop.json; kill -HUP $(pidof ubusd); then wait 10 s. LuCI needs it"
+    said = facts.problem("ubus")
+    if said is not None:
+        return [wrong("ubus", said)]
     return [wrong("ubus", "ipopd runs, but is not on ubus: ubusd has not read what it may do there", remedy)]
 
 
@@ -111,6 +114,8 @@ def bridge(facts):
         remedy = "it belongs into %s: 'ip link set %s master %s'" % (wanted, device, wanted)
         if facts.is_openwrt:
             remedy = "it belongs into %s: 'ipop setup --apply', or add it to the bridge's ports in LuCI" % wanted
+        if facts.undone == [] and openwrt.service_of(facts, group) == openwrt.OPENWRT:  # so netifd has lost it
+            remedy = "it belongs into %s, where 'ifup %s' puts it" % (wanted, device)
         found.append(wrong("bridge", text, remedy))
     return found
 
@@ -162,11 +167,12 @@ def broker(facts):
     for group in facts.members():
         brokers = group["brokers"]
         reached = [each["url"] for each in brokers if each["connected"]]
-        if reached:
+        problem = facts.problem(group["name"] + " broker")
+        if reached and problem is None:
             found.append(good("broker", "%s: %s" % (group["name"], reached[0])))
         elif brokers:
-            tried = ", ".join([each["url"] for each in brokers])
-            text = facts.problem(group["name"] + " broker") or "%s: no answer yet" % group["name"]
+            tried = ", ".join([each["url"] for each in brokers if not each["connected"]])
+            text = problem or "%s: no answer yet" % group["name"]
             remedy = "does it run, is its port let in, is this router's internet up? Tried: " + tried
             found.append(wrong("broker", text, remedy))
     return found
@@ -199,6 +205,7 @@ CHECKS = (
     openwrt.setup,
     openwrt.zone,
     openwrt.dhcp,
+    openwrt.advertised,
     served,
     mtu,
     conflict,

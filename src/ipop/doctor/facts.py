@@ -11,6 +11,7 @@ from ..openwrt import lan, steps, there
 from ..words import why
 
 OPENWRT = "/etc/openwrt_release"
+DNSMASQ = "/var/etc"  # where its init script writes its files
 NFT = ("nft", "/usr/sbin/nft")  # not everybody has that folder in PATH
 PATIENCE = 5_000  # ms that a program has
 UBUS_PATIENCE = 3_000
@@ -34,6 +35,7 @@ class Facts:
         self.uci = {}  # package -> [uci.Section]
         self.undone = None  # what `ipop setup` would do, [text], or why it can't (text)
         self.has_dnsmasq = None  # whether it runs
+        self.dnsmasq = ""  # what it was told by its init script
         self.bridges = {}  # device -> its bridge, or None
         self.mtus = {}  # interface -> bytes
         self.wall = None  # ms since 1970
@@ -71,6 +73,7 @@ def gather(shell):
         facts.uci = {package: _package(ports, package) for package in there.PACKAGES}
         facts.undone = _undone(ports, facts)
         done = ports.machine.output(["pidof", "dnsmasq"], PATIENCE)
+        facts.dnsmasq = _dnsmasq(ports.files)
         facts.has_dnsmasq = {0: True, 1: False}.get(done[0]) if done is not None else None
     ubus = facts.options.ubus if facts.options is not None else config.setting("", facts.path, "ubus")
     if ports.machine.exists(ubus):
@@ -138,6 +141,14 @@ def _package(ports, name):
         return [] if error.errno == ENOENT else None
     except ConfigError:
         return None
+
+
+def _dnsmasq(files):
+    try:
+        paths = ["%s/%s" % (DNSMASQ, name) for name in files.list_folder(DNSMASQ) if name.startswith("dnsmasq.conf")]
+        return b"\n".join([files.read(path) for path in paths]).decode()
+    except (OSError, ValueError):
+        return ""
 
 
 def _undone(ports, facts):

@@ -1,8 +1,9 @@
 """Whether a new datagram to a UDP port of this router is let in, by what `nft list ruleset` prints.
 
 Only what is said plainly is believed: a rule counts as closing the port when it drops whatever comes, or whatever comes
-anew, and as opening it when it names the port. What is said by address, by set or by mark is nobody's guess here; and
-what is said of another interface than those that lead to the internet, where they are known, is about somebody else.
+anew, and as opening it when it names the port, or accepts whatever comes from where the internet is. What is said by
+address, by set or by mark is nobody's guess here; and what is said of another interface than those that lead to the
+internet, where they are known, is about somebody else.
 """
 
 OPEN, CLOSED, UNTOUCHED = "open", "closed", "untouched"
@@ -34,7 +35,7 @@ def _verdict(chains, lines, port, uplinks, seen):
         words = line.partition(" comment ")[0].split()
         if uplinks and not _is_from(words, uplinks):
             continue
-        if "accept" in words and _names_port(line, port):
+        if "accept" in words and (_names_port(line, port) or _lets_all_in(words, uplinks)):
             return OPEN
         for verb in ("jump", "goto"):
             if verb in words[:-1]:
@@ -75,11 +76,17 @@ def _is_from(words, uplinks):
     return True
 
 
+def _lets_all_in(words, uplinks):
+    """Whether a rule that accepts is about all that comes anew from the internet: one that names an interface is, where
+    it is one of these."""
+    return bool(uplinks or not {"iif", "iifname"} & set(words)) and _is_whatever_comes(words)
+
+
 def _is_whatever_comes(words):
-    """Whether a rule that drops is about all that comes anew."""
+    """Whether a rule is about all that comes anew."""
     said = []
     for word in words:
-        if word in ("drop", "reject"):
+        if word in ("accept", "drop", "reject"):
             break
         said += [each for each in word.strip("{}").split(",") if each[:1] != '"' and not each.isdigit()]
     return all(each in _WHATEVER or each == "tcp" and "udp" in said for each in said)

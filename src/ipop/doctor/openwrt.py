@@ -75,6 +75,20 @@ def dhcp(facts):
     return found
 
 
+def advertised(facts):
+    """No device believes that a group's router leads to the internet by IPv6. dnsmasq, which stands in where odhcpd
+    doesn't run, says so whatever the files say: its init script leaves it no choice."""
+    found = []
+    for group, bridge in _networks(facts):
+        said = [line.split(",")[-1] for line in facts.dnsmasq.split("\n") if line.startswith("ra-param=%s," % bridge)]
+        if any(lifetime.strip() != "0" for lifetime in said):
+            text = "%s: dnsmasq tells its devices that this router is their way to the IPv6 internet, which it is not"
+            remedy = "leave that to odhcpd: opkg install odhcpd-ipv6only (or apk add odhcpd-ipv6only); "
+            remedy += "/etc/init.d/odhcpd enable; /etc/init.d/odhcpd start; /etc/init.d/dnsmasq restart"
+            found.append(wrong("ipv6", text % group["name"], remedy))
+    return found
+
+
 def _is_odhcpd_main(facts):
     """Whether it gives IPv4 addresses too, in dnsmasq's place."""
     sections = [each for each in facts.uci.get("dhcp") or () if each.type == "odhcpd"]

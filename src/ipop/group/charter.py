@@ -4,7 +4,9 @@
     brokers: number 1, each: length 1, URL | signature 64
 
 The signature (Ed25519, by the group's key) covers CONTEXT, the group's key and all that stands before it. Of two
-charters the one with the higher serial counts, then the one with the lower hash.
+charters the one with the higher serial counts, then the one with the lower hash. What a later one may change is the
+brokers (`Charters.revise`): the rest stays as long as the group, for addresses on all members' routers come from it.
+So who brings an old charter changes nothing, and one that says other addresses is refused, the owner's too.
 
 Each member gets a slice of the subnet's lower half, and its router the first address in it: slice 5 of 10.77.0.0/16,
 cut in /24, is 10.77.5.0, its router 10.77.5.1. The upper half mirrors the lower one: 10.77.133.0 is member 5's as well,
@@ -25,6 +27,7 @@ CONTEXT = b"ipop charter 1"
 BROKERS_MAX = 8
 URL_MAX = 255  # characters
 SCHEMES = ("mqtt://", "mqtts://")
+SIZE_MAX = 1_100  # bytes of a new one: it goes through a tunnel in one message
 SUBNET_SHORTEST, SUBNET_LONGEST = 8, 24
 # Where a group may be (RFC 1918, 6598): members' routers take it for a LAN of theirs, so whoever makes a group could
 # have what is meant for the internet, such as 8.8.8.8, sent to himself.
@@ -36,6 +39,7 @@ _SIGNATURE = 64
 # name: text; subnet: (4 bytes, prefix length); slice_length: a prefix length; ula: 8 bytes; brokers: URLs (a tuple);
 # data: the charter as it is carried
 Charter = namedtuple("Charter", ("name", "subnet", "slice_length", "ula", "brokers", "serial", "data"))
+_LASTING = 4  # the first fields of a Charter are the same in all of a group's
 
 
 def draw(crypto, is_large=False):
@@ -64,13 +68,15 @@ def read_subnet(text):
 
 
 def sign(owner, name, subnet, slice_length, ula, brokers, serial):
-    """A charter (bytes) by the owner's Identity. Raises Rejected: "bad-charter"."""
+    """A charter (bytes) by the owner's Identity. Raises Rejected: "bad-charter", "long-charter"."""
     if not is_name(name) or not all(is_broker(url) for url in brokers):
         raise Rejected("bad-charter")
     body = struct.pack(_HEAD, VERSION, serial, subnet[0], subnet[1], slice_length, ula)
     body += _string(name) + bytes([len(brokers)]) + b"".join([_string(url) for url in brokers])
     data = body + owner.sign(CONTEXT + owner.public + body)
     _read(data)
+    if len(data) > SIZE_MAX:
+        raise Rejected("long-charter")
     return data
 
 
@@ -88,6 +94,40 @@ def beats(crypto, a, b):
     if b is None or a.serial != b.serial:
         return b is None or a.serial > b.serial
     return crypto.sha256(a.data) < crypto.sha256(b.data)
+
+
+class Charters:
+    """The charter that counts, of those that were heard. `data` is the one that this node kept or was welcomed with.
+
+    Raises Rejected for what is none of this group's."""
+
+    def __init__(self, crypto, group_key, data):
+        self._crypto = crypto
+        self._group_key = group_key
+        self._set(parse(crypto, group_key, data))
+
+    def add(self, data):
+        """True if a charter (bytes) counts from now on, False if it has been overtaken. Raises Rejected:
+
+        "bad-charter", "bad-signature", "other-charter"."""
+        if bytes(data) == self.current.data:
+            return False
+        charter = parse(self._crypto, self._group_key, data)
+        if charter[:_LASTING] != self.current[:_LASTING]:
+            raise Rejected("other-charter")
+        if not beats(self._crypto, charter, self.current):
+            return False
+        self._set(charter)
+        return True
+
+    def revise(self, owner, brokers, serial):
+        """The same with other brokers, from now on, by the owner's Identity. Raises Rejected: as `sign`."""
+        now = self.current
+        self.add(sign(owner, *now[:_LASTING], brokers, max(serial, now.serial + 1)))
+
+    def _set(self, charter):
+        self.current = charter
+        self.digest = self._crypto.sha256(charter.data)[:8]  # the same where the same charter counts
 
 
 def slices(charter):

@@ -1,7 +1,8 @@
 """One group as a member knows it, and what follows when any of it changes. No I/O.
 
     the broker    handle_connected, handle_message ... -> poll_subscribe, poll_publish
-    the tunnels   the node's gossip fills `roster`, `places` and `secret`, then `handle_news`
+    former ones   the same on each of `former_lines`
+    the tunnels   the node's gossip fills `roster`, `places`, `secret` and `charters`, then `handle_news`
     people        invite, approve, rename, revoke ...
 
 Whatever has happened, `_settle` puts the rest in order: an admin replaces a secret whose maker is no admin any more,
@@ -13,10 +14,13 @@ person may want to know.
 from collections import deque, namedtuple
 
 from ..errors import Rejected, UserError
+from ..signal.sealed import ANNOUNCEMENT, MOVED
 from ..signal.signalling import Announced, Arrived, Introduced, Signalling
 from ..values import key_text, parse_bytes
 from . import charter, places, secret
+from .charter import Charters
 from .entry import ADMIN, MEMBER, REVOKED
+from .formers import FEW, Formers
 from .identity import base32
 from .issuer import Admitted, Issuer, Waiting
 from .places import Places
@@ -32,8 +36,9 @@ SETTLE_SOON, SETTLE_EVERY = 5_000, 60_000  # ms, for what follows from the time 
 OUTDONE_GAP = 3_600_000  # ms by which the clock has to be set forward before the same place is said again
 ROTATE_GAP = 60_000  # ms between two new secrets that nobody has asked for
 
-GroupEvent = namedtuple("GroupEvent", ("kind", "name"))
-ADMITTED, WAITING, REMOVED = "admitted", "waiting", "removed"
+# `member` is the WireGuard key of who has announced itself at a broker, and else None
+GroupEvent = namedtuple("GroupEvent", ("kind", "name", "member"))
+ADMITTED, WAITING, REMOVED, BROKERS, ANNOUNCED = "admitted", "waiting", "removed", "brokers", "announced"
 
 
 class Group:
@@ -48,20 +53,20 @@ class Group:
         self.next_stamp = next_stamp
         self._crypto = crypto
         self._count = count
-        self.charter = charter.parse(crypto, kept["group"], kept["charter"])
+        self.charters = Charters(crypto, kept["group"], kept["charter"])
         self.roster = Roster(crypto, kept["group"])
         for entry in kept["entries"]:
             self._hear(self.roster.add, entry)
         self.places = Places(crypto, kept["group"], self._is_member)
         for place in kept.get("places", ()):
             self._hear(self.places.add, place)
-        self.secret = GroupSecret(
-            crypto, kept["group"], self.roster.is_admin, kept["secret"], self.roster.revocations
-        )
+        self.secret = GroupSecret(crypto, kept["group"], self.roster.is_admin, kept["secret"], self.roster.revocations)
         self.issuer = Issuer(crypto, self, kept.get("issuer"))
-        self.signalling = Signalling(
-            crypto, identity, kept["group"], [self.secret.secret], (), self._is_member, next_stamp, count
-        )
+        self.signalling = self._new_signalling(ANNOUNCEMENT, [self.secret.secret])
+        self._formers = Formers(kept.get("former", ()), self._open_line)
+        self.lines = [self.signalling]  # the Signallings at the brokers of now and then; another list when they change
+        self.brokers = self.charter.brokers  # where to go, the best first: with the way back
+        self._seen_charter = self.charter
         self._gossip = None
         self._boxes = {}  # topic -> the admin who may leave a new secret for us there
         self._issuer_topics = set()
@@ -91,7 +96,23 @@ class Group:
     @property
     def revision(self):
         """What differs when there is something to keep."""
-        return self.roster.revision, self.secret.offer, self.issuer.revision, self.charter.serial
+        return (
+            self.roster.revision,
+            self.secret.offer,
+            self.issuer.revision,
+            self.charters.digest,
+            self._formers.revision,
+        )
+
+    @property
+    def charter(self):
+        """The Charter that counts."""
+        return self.charters.current
+
+    @property
+    def former_lines(self):
+        """{URL of a broker that the group has left: the Signalling to take part there}"""
+        return self._formers.lines
 
     @property
     def name(self):
@@ -148,6 +169,7 @@ class Group:
             "secret": self.secret.offer,
             "places": [place.data for place in self.places.all()],
             "issuer": self.issuer.saved(),
+            "former": self._formers.saved(),
         }
 
     # --- what people do; each raises UserError
@@ -201,6 +223,30 @@ class Group:
         if self.roster.add(entry):
             self._untold.append(entry)
 
+    def set_brokers(self, brokers, now, wall):
+        """From now on the members meet at these (URLs, the best first)."""
+        if not self._is_owner:
+            raise UserError(_WHY_NOT["not-owner"])
+        if tuple(brokers) == self.charter.brokers:
+            return
+        try:
+            self.charters.revise(self.identity, brokers, self.next_stamp())
+        except Rejected as rejected:
+            raise UserError(_WHY_NOT.get(rejected.reason, rejected.reason))
+        self._gossip.tell_charter(now)
+        self._settle(now, wall)
+
+    def farewell(self):
+        """The Publish that stays at a broker when the group leaves it, or None: in a large group others do that."""
+        if self._is_admin or len(self.roster.members()) <= FEW:
+            return self.signalling.farewell(self._moved())
+        return None
+
+    def retire(self):
+        """Take what is ours from all brokers."""
+        for line in self.lines:
+            line.retire()
+
     def set_place(self, addresses, now, is_relay=False, relays=(), at_turn=()):
         """Where this node can be reached: (ip, port), the best first; whether it forwards for others; through which
         members it can be reached besides (their WireGuard keys, the best first), and at which addresses of TURN
@@ -234,10 +280,18 @@ class Group:
     def handle_message(self, topic, payload, now, wall):
         """A broker shows `payload` on `topic`."""
         self.signalling.handle_message(topic, payload, now)
-        self._drain(now, wall)
+        self._drain(self.signalling, now, wall)
+
+    def handle_former_message(self, url, topic, payload, now, wall):
+        """The same, by a broker that the group has left."""
+        line = self.former_lines.get(url)
+        if line is not None:
+            line.handle_message(topic, payload, now)
+            self._drain(line, now, wall)
 
     def handle_timeout(self, now, wall):
-        self.signalling.handle_timeout(now)
+        for line in self.lines:
+            line.handle_timeout(now)
         if now >= self._settled_at + SETTLE_SOON:
             self._settle(now, wall)
         is_time = self._rotated_at is None or now - self._rotated_at >= ROTATE_GAP
@@ -255,8 +309,8 @@ class Group:
         """When `handle_timeout` has to be called next (ms)."""
         is_urgent = self._is_admin and self.secret.is_orphaned
         due = self._settled_at + (SETTLE_SOON if is_urgent else SETTLE_EVERY)
-        when = self.signalling.poll_timeout()
-        return due if when is None else min(due, when)
+        times = [line.poll_timeout() for line in self.lines]
+        return min([due] + [when for when in times if when is not None])
 
     def poll_subscribe(self):
         return self.signalling.poll_subscribe()
@@ -289,16 +343,31 @@ class Group:
             self._count(rejected.reason)
             return False
 
-    def _drain(self, now, wall):
-        event = self.signalling.poll_event()
+    def _new_signalling(self, says, secrets):
+        about = self._crypto, self.identity, self.roster.group_key, secrets, ()
+        return Signalling(*about, self._is_member, self.next_stamp, self._count, says)
+
+    def _open_line(self):
+        line = self._new_signalling(MOVED, [])
+        for topic in set(self._boxes) | self._issuer_topics:
+            line.subscribe(topic)
+        return line
+
+    def _moved(self):
+        """What is said at a broker that the group has left."""
+        return {"charters": [key_text(self.charter.data)]}
+
+    def _drain(self, line, now, wall):
+        event = line.poll_event()
         while event is not None:
             if isinstance(event, (Announced, Introduced)):
                 self._handle_announcement(event.content, now)
                 self._take_box_away(event.sender)
+                self._tell_of(event.sender)
             elif isinstance(event, Arrived):
                 self._handle_arrival(event.topic, event.payload, now, wall)
             self._settle(now, wall)
-            event = self.signalling.poll_event()
+            event = line.poll_event()
 
     def _handle_announcement(self, content, now):
         news = [entry for entry in _bytes_in(content, "entries") if self._hear(self.roster.add, entry)]
@@ -306,6 +375,14 @@ class Group:
             self._gossip.tell_entries(news, now)
         for place in _bytes_in(content, "places"):
             self._hear(self.places.add, place)
+        for data in _bytes_in(content, "charters"):
+            if self._hear(self.charters.add, data):
+                self._gossip.tell_charter(now)
+
+    def _tell_of(self, key):
+        member = self.roster.member(key)
+        if member is not None:
+            self._events.append(GroupEvent(ANNOUNCED, member.name, member.wg_key))
 
     def _handle_arrival(self, topic, payload, now, wall):
         if topic in self._boxes:
@@ -321,16 +398,30 @@ class Group:
             self.secret.add(offer, now)
 
     def _settle(self, now, wall):
-        """Put in order what follows from the roster, the places, the secret and the invites."""
+        """Put in order what follows from the charter, the roster, the places, the secret and the invites."""
         self._settled_at = now
+        self._settle_brokers(now, wall)
         self._relay_issuer()
         if self.roster.revision != self._seen_revision:
             self._settle_roster(now, wall)
-        self.signalling.set_secrets([s for _, s in self.secret.secrets(now)], now)
-        self.signalling.handle_members()
+        secrets = [s for _, s in self.secret.secrets(now)]
+        for line in self.lines:
+            line.set_secrets(secrets, now)
+            line.handle_members()
         self._see_to_boxes(now)
         self._listen()
         self._announce(now)
+
+    def _settle_brokers(self, now, wall):
+        before, self._seen_charter = self._seen_charter, self.charter
+        if before.brokers != self.charter.brokers:
+            self._formers.handle_change(before.brokers, self.charter.brokers, self.charter.serial)
+            self._events.append(GroupEvent(BROKERS, self.name, None))
+        brokers, left = self.charter.brokers, self._formers.urls(wall)
+        self.brokers = brokers + tuple([url for url in left if url not in brokers])
+        wanted = (left if self._is_owner else []) + self.issuer.brokers(wall)
+        if self._formers.settle([url for url in wanted if url not in brokers[:1]], now):
+            self.lines = [self.signalling] + list(self.former_lines.values())
 
     def _settle_roster(self, now, wall):
         orphans = self.roster.poll_orphans()
@@ -349,7 +440,7 @@ class Group:
             self._news.extend(self._untold[-NEWS_MAX:])
             self._untold = []
         if not self.is_member:
-            self._events.append(GroupEvent(REMOVED, self.name))
+            self._events.append(GroupEvent(REMOVED, self.name, None))
 
     def _relay_issuer(self):
         """What the issuer says goes out by way of the signalling."""
@@ -357,14 +448,19 @@ class Group:
         while event is not None:
             if isinstance(event, Admitted):
                 self._untold.append(event.entry)
-                self._events.append(GroupEvent(ADMITTED, event.name))
+                self._events.append(GroupEvent(ADMITTED, event.name, None))
             elif isinstance(event, Waiting):
-                self._events.append(GroupEvent(WAITING, event.name))
+                self._events.append(GroupEvent(WAITING, event.name, None))
             event = self.issuer.poll_event()
         message = self.issuer.poll_publish()
         while message is not None:
-            self.signalling.publish(message.topic, message.payload, message.retain)
+            self._publish(message.topic, message.payload, message.retain)
             message = self.issuer.poll_publish()
+
+    def _publish(self, topic, payload, retain):
+        """At all brokers: who looks for it may have come to a former one."""
+        for line in self.lines:
+            line.publish(topic, payload, retain)
 
     def _listen(self):
         """Subscribe to the topics on which invites are answered and new secrets wait."""
@@ -381,10 +477,11 @@ class Group:
                 boxes[_box_topic(self._pairs[member.key][0])] = member.key
         wanted = set(boxes) | self.issuer.topics()
         listening = set(self._boxes) | self._issuer_topics
-        for topic in listening - wanted:
-            self.signalling.unsubscribe(topic)
-        for topic in wanted - listening:
-            self.signalling.subscribe(topic)
+        for line in self.lines:
+            for topic in listening - wanted:
+                line.unsubscribe(topic)
+            for topic in wanted - listening:
+                line.subscribe(topic)
         self._boxes, self._issuer_topics = boxes, self.issuer.topics()
 
     def _see_to_boxes(self, now):
@@ -406,20 +503,24 @@ class Group:
     def _leave_boxes(self):
         grounds = self._grounds()
         for member in self.roster.members():
-            has_it = member.key == self.identity.public or self.signalling.has_moved(member.key)
+            has_it = member.key == self.identity.public or self._has_secret(member.key)
             if not has_it and member.key not in self._left:
                 entries = [member.entry] + [entry for entry in grounds if entry != member.entry]
                 slot, box = self.secret.box(self.identity, member.key, entries)
                 self._left[member.key] = _box_topic(slot)
-                self.signalling.publish(_box_topic(slot), box, True)
+                self._publish(_box_topic(slot), box, True)
+
+    def _has_secret(self, member):
+        """Whether a member has said something under the secret in use."""
+        return any(line.has_moved(member) for line in self.lines)
 
     def _take_box_away(self, reader):
         """It says something: if that is under the new secret, it has that."""
-        if reader in self._left and self.signalling.has_moved(reader):
+        if reader in self._left and self._has_secret(reader):
             self._clear_box(reader)
 
     def _clear_box(self, reader):
-        self.signalling.publish(self._left.pop(reader), b"", True)
+        self._publish(self._left.pop(reader), b"", True)
 
     def _grounds(self):
         """The entries by which who was away sees why there is a new secret, and that its signer is an admin.
@@ -442,6 +543,8 @@ class Group:
         entries += [entry for entry in self._news if entry not in entries]
         content = {"entries": [key_text(entry) for entry in entries], "places": [key_text(self._place)]}
         self.signalling.announce(content, now)
+        for line in self.former_lines.values():
+            line.announce(self._moved(), now)
 
 
 def _signer(entry):
@@ -470,5 +573,7 @@ _WHY_NOT = {
     "owner-revoked": "the owner is the group: it can't be revoked, it can only leave",
     "revoked": "this member was revoked, which is final: it can join again with a new invite",
     "bad-name": "a name has 1 to 63 letters, and nothing that can't be seen",
+    "bad-charter": "a broker is mqtt://HOST or mqtts://HOST, and a group has up to 8 of them",
+    "long-charter": "the brokers' addresses are too long together: leave one out, or write them shorter",
     "outdone": "an admin has signed this with absurd serials: the owner has to demote that admin first",
 }

@@ -10,6 +10,9 @@ time, and who repeats one has been answered already.
 Admins who can't hear each other may give away the same slice. The roster then says who keeps it; for the other one its
 admin chooses again (`settle`).
 
+An invite names the brokers that the group had when it was made. Should the group have others since, the router stays at
+those too as long as somebody may come by it (`brokers`).
+
 What was decided must be on flash before anybody hears of it: when `revision` has grown, keep what `saved` gives, and
 the roster; then publish.
 """
@@ -74,7 +77,7 @@ class Issuer:
         self._forget_old(wall)
         if not group.charter.brokers:
             raise UserError(
-                "this group has no broker where others could meet it: make one with --broker ('ipop broker' helps)"
+                "this group has no broker where others could meet it: name one with 'ipop group brokers --broker URL'"
             )
         if not group.roster.is_admin(group.identity.public):
             raise UserError("only an admin can invite: ask the group's owner to run 'ipop promote' for this router")
@@ -82,11 +85,12 @@ class Issuer:
         if expires_in and not invite.is_plausible(wall):
             raise UserError("this router's clock is not set, so nothing can expire: set it, or say --expires never")
         expires = wall // 1000 + expires_in if expires_in else 0
-        issued = _Issued(self._crypto, self._crypto.random(invite.SECRET), expires, uses, approve)
+        brokers = group.charter.brokers
+        issued = _Issued(self._crypto, self._crypto.random(invite.SECRET), expires, uses, approve, brokers)
         self._invites[issued.room] = issued
         self.revision += 1
         about, keys = group.charter, (group.roster.group_key, group.identity.public)
-        line = invite.encode(self._crypto, Invite(*keys, issued.secret, expires, about.name, about.brokers))
+        line = invite.encode(self._crypto, Invite(*keys, issued.secret, expires, about.name, brokers))
         return issued.id, line
 
     def invites(self, wall):
@@ -104,6 +108,15 @@ class Issuer:
             )
             for issued in good
         ]
+
+    def brokers(self, wall):
+        """The URLs in invites by which somebody may still come, where the group has others by now."""
+        urls = []
+        for issued in self._invites.values():
+            is_same = issued.brokers == self._group.charter.brokers
+            if not is_same and (issued.is_good(wall) or self._waiting_by(issued)):
+                urls += [url for url in issued.brokers if url not in urls]
+        return sorted(urls)
 
     def take_back(self, wanted, wall):
         """End an invite by its id, or ALL that are good: their ids. Raises UserError."""
@@ -378,7 +391,7 @@ class Issuer:
     def _load(self, saved):
         try:
             for each in saved["invites"]:
-                issued = _load_invite(self._crypto, each)
+                issued = _load_invite(self._crypto, each, self._group.charter.brokers)
                 self._invites[issued.room] = issued
             for each in saved["requests"]:
                 waiter = _load_waiter(each)
@@ -391,15 +404,16 @@ class Issuer:
 class _Issued:
     """An invite of ours. `expires` in s since 1970, `ended` in ms, None as long as it is good or no clock was set.
 
-    `over`: why it lets nobody in any more, whatever the time is, or None."""
+    `brokers`: the URLs in it. `over`: why it lets nobody in any more, whatever the time is, or None."""
 
-    def __init__(self, crypto, secret, expires, left, approve, over=None, ended=None, denied=(), admitted=()):
+    def __init__(self, crypto, secret, expires, left, approve, brokers, over=None, ended=None, denied=(), admitted=()):
         self.secret = secret
         self.id = base32(crypto.hmac_sha256(secret, b"id"))[:ID]
         self.room = invite.request_room(crypto, secret)
         self.expires = expires
         self.left = left
         self.approve = approve
+        self.brokers = tuple(brokers)
         self.over = over
         self.ended = ended
         self.denied = list(denied)  # keys
@@ -414,6 +428,7 @@ class _Issued:
             "expires": self.expires,
             "left": self.left,
             "approve": self.approve,
+            "brokers": list(self.brokers),
             "over": self.over,
             "ended": self.ended,
             "denied": [key_text(key) for key in self.denied],
@@ -421,13 +436,15 @@ class _Issued:
         }
 
 
-def _load_invite(crypto, saved):
+def _load_invite(crypto, saved, brokers):
+    """`brokers`: what it names, if it was kept by a release in which a group had the same for ever."""
     return _Issued(
         crypto,
         parse_bytes(saved["secret"]),
         saved["expires"],
         saved["left"],
         saved["approve"],
+        saved.get("brokers", brokers),
         saved["over"],
         saved["ended"],
         [parse_key(key) for key in saved["denied"]],

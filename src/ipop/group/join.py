@@ -86,7 +86,7 @@ class Joiner:
             return "asked; waiting for the router that made the invite"
         if self.state == PENDING:
             who = f"{quoted(self._name)}, {self._identity.fingerprint}"
-            return f"waiting for approval: whoever made the invite sees {who} in 'ipop requests'"
+            return f"waiting for approval: whoever made the invite sees {who} in LuCI, or with 'ipop requests'"
         if self.state == REFUSED:
             return REASONS.get(self._reason, f"the router that made the invite says no: {quoted(self._reason)}")
         return f"in: this router is {quoted(self._name)} in {quoted(self._invite.name)}"

@@ -2,7 +2,7 @@
 
     friends/identity    this router's key in the group, and its device; written once
            /join        the invite by which it joins, as long as it is not in
-           /group       what a member keeps: charter, roster, secret, places, invites
+           /group       what a member keeps: charter, roster, secret, places, invites, brokers that the group has left
 
     {"version": 1, ...}
     SHA-256 of the line above
@@ -238,6 +238,7 @@ def _pack(kept):
         "secret": key_text(kept["secret"]),
         "places": [key_text(place) for place in kept.get("places", ())],
         "issuer": kept.get("issuer"),
+        "former": kept.get("former", []),
     }
 
 
@@ -249,7 +250,15 @@ def _unpack(content):
         "secret": parse_bytes(content["secret"]),
         "places": [parse_bytes(place) for place in content["places"]],
         "issuer": content["issuer"],
+        "former": [_former(each) for each in content.get("former", ())],  # earlier releases keep none
     }
+
+
+def _former(content):
+    url, when = content
+    if not isinstance(url, str) or not isinstance(when, int):
+        raise TypeError("former")
+    return [url, when]
 
 
 def _is_name(name):

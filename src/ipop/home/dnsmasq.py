@@ -4,9 +4,13 @@ It is on its own: it reads no file of /etc, but for the way to the internet's na
 answers for its group's domain and addresses itself, known or not, and never asks anybody about them: what is looked for
 in a home stays in the group. Beside it others of its kind may run, also the system's own: it binds to this bridge only.
 
+The names of its devices come from us alone, as in all other homes. With an option `domain` it would give them out by
+itself too, and keep for each address to the name that it had read in our file, whatever the device is called by then.
+
 Before it gives an address to a device for the first time it asks whether somebody has set it by hand, which takes 3 s.
 """
 
+from ..lan.names import RESERVED
 from .plan import LEASES_MAX, colons, dotted, full_domain, netmask
 
 CONFIG, HOSTS, LEASES, PID = "dnsmasq.conf", "hosts", "leases", "dnsmasq.pid"  # in the folder that it is given
@@ -34,10 +38,9 @@ domain-needed
 bogus-priv
 {resolvers}
 {local}
-domain={domain}
 host-record={domain},{router},{router6}
-dhcp-name-match=set:wpad,wpad
-dhcp-ignore-names=tag:wpad
+{reserved}
+dhcp-ignore-names=tag:reserved
 
 # IPv4: this router's slice, with the netmask of the whole subnet. Who asks elsewhere is not answered.
 dhcp-leasefile={folder}/{LEASES}
@@ -47,6 +50,7 @@ dhcp-ignore=tag:!{bridge}
 dhcp-range={first},{last},{netmask},{LEASE}
 dhcp-option=option:router{gateway}
 dhcp-option=option:dns-server,{router}
+dhcp-option=option:domain-name,{domain}
 dhcp-option=option:domain-search,{domain},{above}
 
 # IPv6: the group's prefix, from which each device makes its address. A router with lifetime 0 is no way out.
@@ -66,6 +70,7 @@ def configuration(plan, folder):
         folder=folder,
         resolvers="resolv-file=" + _RESOLVERS if plan.internet else "no-resolv",
         local="\n".join(["local=/%s/" % zone for zone in zones]),
+        reserved="\n".join(["dhcp-name-match=set:reserved,%s" % name for name in RESERVED]),
         domain=domain,
         above=above,
         router=dotted(plan.router),

@@ -1,6 +1,5 @@
 """Keeps the dnsmasq of a bridge running."""
 
-from .. import log
 from ..errors import UserError
 from ..ports import clock, files, programs, shared
 from . import dnsmasq
@@ -15,12 +14,14 @@ READ_GAP, READ_GAP_MAX, QUIET = 1_000, 32_000, 60_000
 
 
 class DnsmasqKeeper:
-    """The dnsmasq of a bridge, started again when it ends, and when what it must know has changed."""
+    """The dnsmasq of a bridge, started again when it ends, and when what it must know has changed. `say(text)` is told
+    what is wrong with it, `say_names(text)` what is with the names."""
 
-    def __init__(self, folder, poller, say):
+    def __init__(self, folder, poller, say, say_names):
         self._folder = folder
         self._poller = poller
         self._say = say
+        self._say_names = say_names
         self._child = None
         self._runs = None  # (configuration, the bridge's index) that it was started with
         self._started_at = 0
@@ -39,18 +40,20 @@ class DnsmasqKeeper:
         return self._child is None and self._old is None
 
     def set_names(self, text, now):
-        if text == self._names:
-            return
+        """Whether it is told; else it has to be once more."""
         path = self._folder + "/" + dnsmasq.HOSTS
         try:
-            shared.make_folder(path)
-            shared.write(path + "/" + NAMES, text.encode())
+            if text != self._names:
+                shared.make_folder(path)
+                shared.write(path + "/" + NAMES, text.encode())
+                # it notices new ones itself, but keeps old ones
+                self._read_again_at = max(now, self._started_at + SETTLED, self._read_at + self._read_gap)
         except OSError as error:
-            log.warning("names can't be written to %s: %s" % (path, why(error)))
-            return
+            self._say_names("names can't be written to %s: %s" % (path, why(error)))
+            return False
         self._names = text
-        # it notices new ones itself, but keeps old ones
-        self._read_again_at = max(now, self._started_at + SETTLED, self._read_at + self._read_gap)
+        self._say_names(None)
+        return True
 
     def poll_timeout(self):
         times = [when for when in (self._due, self._read_again_at) if when is not None]

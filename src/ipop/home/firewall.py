@@ -9,7 +9,11 @@ A way out is known by its destination and not by a WAN's name, so that nothing h
 Private destinations are no internet (RFC 1918, 3927, 6598): the router before this one has its LAN there.
 
 A 1:1 mapping is a prefix for a prefix, host by host, in both directions. Who is at home and starts to talk to the group
-has its address there too, so that two homes with the same LAN meet; for that this router has to be its gateway.
+has its address there too, so that two homes with the same LAN meet; for that this router has to be its gateway. The
+router itself is no such device, though its address at home lies in a whole LAN that is mapped: nothing gets to it by
+its image there, or others could ask its home's resolver and see its pages.
+
+Of a connection only what comes back passes without a look: so one that is under way ends when it is allowed no more.
 
 An `accept` here ends this table only: what another table of the system drops stays dropped.
 """
@@ -26,7 +30,7 @@ table inet {table} {{
 		type filter hook input priority filter; policy accept;
 		iifname != "{bridge}" accept
 		ct state established,related accept
-		ip saddr {slice} accept
+{images}		ip saddr {slice} accept
 		meta l4proto {{ icmp, ipv6-icmp, igmp }} accept
 		meta l4proto {{ tcp, udp }} th dport 53 accept
 		udp dport {{ 67, 547 }} accept
@@ -41,12 +45,14 @@ table inet {table} {{
 	}}
 
 	chain from_group {{
-		ct state established,related accept
+		ct state related accept
+		ct state established ct direction reply accept
 {mapped}{internet}		drop
 	}}
 
 	chain to_group {{
-		ct state established,related accept
+		ct state related accept
+		ct state established ct direction reply accept
 {mappable}		drop
 	}}
 {nat}}}
@@ -99,6 +105,7 @@ def rules(plan):
         mapped=mapped,
         mappable=mappable,
         internet=internet,
+        images="".join(["\t\t%s\n" % each for each in images(plan)]),
         nat=_NAT.format(dnat=dnat, snat=snat) if snat else "",
     )
 
@@ -113,6 +120,11 @@ def sources(plan):
     """The rules by which what is mapped has its address in the group there."""
     rule = '\t\toifname "%s" snat ip prefix to ip saddr map { %s : %s }\n'
     return "".join([rule % (plan.bridge, network, image) for network, image in _mappings(plan)])
+
+
+def images(plan):
+    """The rules by which none of what is mapped is this router itself."""
+    return ["ct original ip daddr %s drop" % image for _, image in _mappings(plan)]
 
 
 def _mappings(plan):

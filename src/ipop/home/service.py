@@ -41,7 +41,8 @@ class Service:
         self._look_at = 0
         self._link = 0  # the bridge's index at the last look
         self._journal = Journal(folder + "/" + JOURNAL)
-        self._dnsmasq = DnsmasqKeeper(folder, poller, lambda text: self._say("addresses", text))
+        about_addresses, about_names = [lambda text, on=on: self._say(on, text) for on in ("addresses", "names")]
+        self._dnsmasq = DnsmasqKeeper(folder, poller, about_addresses, about_names)
         self._firewall = FirewallKeeper(folder, self._journal, poller, lambda text: self._say("firewall", text))
 
     def configure(self, plan, now):
@@ -57,8 +58,9 @@ class Service:
         self._look_at = now
 
     def set_names(self, text, now):
-        """What dnsmasq answers beside its own leases: lines of a hosts file, "10.77.3.7 nas.hut.friends.internal"."""
-        self._dnsmasq.set_names(text, now)
+        """What dnsmasq answers beside its own leases: lines of a hosts file, "10.77.3.7 nas.hut.friends.internal".
+        Returns whether it is told that, else it has to be once more: the disk may be full."""
+        return self._dnsmasq.set_names(text, now)
 
     @property
     def leases_file(self):
@@ -102,7 +104,7 @@ class Service:
         self._dnsmasq.set_names("", 0)
         self._dnsmasq.close()
         self._firewall.close()
-        for topic in ("bridge", "addresses", "firewall"):
+        for topic in ("bridge", "addresses", "names", "firewall"):
             self._say(topic, None)
 
     def _say(self, topic, text):

@@ -4,9 +4,11 @@ Addresses are packed bytes, so 6, 4 or 16 of them. An owner is the link of a mem
 is used for FRESH after it was last seen, and for RECENT without a doubt. It is remembered for LIFE while there is room:
 a sensor that reports every quarter of an hour keeps what it has, and who rightly has it next waits a second for it.
 
-Each owner may have its share of the table. What comes beyond that is refused, once all of its own that isn't fresh was
-forgotten: who invents addresses runs out of its own share only, and makes nobody forget what is another's. Only where
-the whole table is full, because the members are many, the others' give way as well, but never those of our own side.
+Each owner may have its share of the table, and beyond it no more than a part of what is free: few of many members
+have many devices, and whoever invents addresses leaves room for others (dynamic thresholds, Choudhury and Hahne 1998).
+What comes beyond that is refused, once all of its own that isn't fresh was forgotten: nobody is made to forget what is
+another's. Only where the whole table is full, because the members are many, the others' give way as well, but never
+those of our own side, for which a part of the table is kept.
 """
 
 LAN = None  # the owner that is our own side
@@ -16,6 +18,7 @@ FRESH = 300_000
 LIFE = 3_600_000
 LIMIT = 2048  # addresses in all; one takes about 0.2 kB
 SHARE_MIN, SHARE_MAX = 32, 512
+OWN, BEYOND = 4, 4  # our own side has a fourth of the table; an owner may have a fourth of what is free
 SWEEP_GAP = 1_000  # ms between two searches for room, which look at everything
 
 
@@ -34,6 +37,7 @@ class Bindings:
     def __init__(self, limit=LIMIT):
         self.revision = 0  # grows when an address has another owner or none
         self._limit = limit
+        self._own = min(SHARE_MAX, limit // OWN)
         self._share = min(SHARE_MAX, limit // 2)
         self._table = {}
         self._count = {}  # owner -> how many are its
@@ -45,7 +49,7 @@ class Bindings:
 
     def set_members(self, n):
         """There are `n` other members to share the table with."""
-        self._share = max(SHARE_MIN, min(SHARE_MAX, self._limit // (n + 1)))
+        self._share = max(SHARE_MIN, min(SHARE_MAX, (self._limit - self._own) // max(n, 1)))
 
     def set_leased(self, macs):
         """To these our DHCP server has given addresses. So they were here first, whoever is heard first after a restart
@@ -139,14 +143,19 @@ class Bindings:
         self.keep(lambda _, binding: now - binding.seen < LIFE)
 
     def _has_room(self, owner):
-        return self._count.get(owner, 0) < self._share and len(self._table) < self._limit
+        count, free = self._count.get(owner, 0), self._limit - len(self._table)
+        if owner is LAN:
+            return free > 0 and count < max(self._own, self._share)
+        free -= max(self._own - self._count.get(LAN, 0), 0)
+        return free > 0 and count < min(SHARE_MAX, max(self._share, free // BEYOND))
 
     def _sweep(self, owner, now):
         self._swept = {each: when for each, when in self._swept.items() if now - when < SWEEP_GAP}
         if owner in self._swept:
             return False
         self._swept[owner] = now
-        is_full = len(self._table) >= self._limit
+        kept = max(self._own - self._count.get(LAN, 0), 0)
+        is_full = len(self._table) + kept >= self._limit
         self.keep(
             lambda _, binding: now - binding.seen < FRESH
             or binding.owner is not owner

@@ -43,10 +43,10 @@ PROBES_SHARE = 64  # that another router, which passes on the claims of several,
 MESSAGES_MAX = 64
 EVENTS_MAX = 16  # the last ones
 
-# An address (bytes) of `owner` was claimed by `claimant` from the MAC address `mac`: it was KEPT or MOVED. LAN is our
-# own side.
+# An address (bytes) of `owner` was claimed by `claimant` from the MAC address `mac`: it was KEPT or MOVED; or a claim
+# that was refused again and again is OVER. LAN is our own side.
 ClaimEvent = namedtuple("ClaimEvent", ("kind", "address", "owner", "claimant", "mac"))
-KEPT, MOVED = "kept", "moved"
+KEPT, MOVED, OVER = "kept", "moved", "over"
 
 
 class _Claim:
@@ -60,6 +60,11 @@ class _Claim:
         self.opened = 0
         self.until = 0  # when to ask again; of a refused one, when it may be raised again
         self.hold = 0
+
+    @property
+    def is_stubborn(self):
+        """Whether it was refused more than once: a device that was just carried isn't."""
+        return self.hold > HOLD
 
 
 class _Probe:
@@ -186,6 +191,10 @@ class Claims:
         """The next ClaimEvent, or None."""
         return self._events.popleft() if self._events else None
 
+    def stubborn(self):
+        """(address, owner, claimant) of each claim that was refused and is raised again and again."""
+        return [(each.address, each.owner, each.claimant) for each in self._claims.values() if each.is_stubborn]
+
     # --- whose claim it is
 
     def _add(self, address, claimant):
@@ -199,6 +208,8 @@ class Claims:
     def _drop(self, claim):
         if self._claims.pop((claim.address, claim.claimant), None) is not None:
             self._shares[claim.claimant] -= 1
+            if claim.is_stubborn:
+                self._note(OVER, claim.address, claim.owner, claim.claimant, claim.mac)
         if claim.is_open:
             del self._open[claim.address]
             claim.is_open = False
@@ -213,6 +224,9 @@ class Claims:
 
     def _settle(self, claim, is_kept, now):
         """The claim is decided."""
+        if is_kept:
+            claim.hold = min(max(2 * claim.hold, HOLD), HOLD_MAX)
+            claim.until = now + claim.hold
         self._note(KEPT if is_kept else MOVED, claim.address, claim.owner, claim.claimant, claim.mac)
         binding = self._bindings.get(claim.address)
         if not is_kept:
@@ -224,8 +238,6 @@ class Claims:
             return
         del self._open[claim.address]
         claim.is_open = False
-        claim.hold = min(max(2 * claim.hold, HOLD), HOLD_MAX)
-        claim.until = now + claim.hold
         if binding is None or binding.owner is not claim.owner:
             return
         binding.seen = now  # its owner's word counts as a frame: a silent device isn't forgotten while it is claimed

@@ -21,6 +21,7 @@ from ..wire import ip
 from . import directory
 from .directory import Home
 from .own_devices import DEVICES_MAX, OwnDevices, entry, read_entry, unpack
+from .pace import Pace
 
 MESSAGE_MAX = 1_080  # bytes
 PARTS_MAX = 40  # 256 devices of the largest kind
@@ -38,24 +39,8 @@ _COST = 150  # bytes that an entry takes besides its own, about; and one for eac
 _COST_IPV6 = 96
 
 
-class _Pace:
-    """So many at once, then one in so many ms. Who is bound by it keeps one number, `spent`, which is 0 at first."""
-
-    def __init__(self, burst, every):
-        self._ahead = (burst - 1) * every
-        self._every = every
-
-    def next(self, spent, now):
-        """When one may be had: `now` or later."""
-        return max(now, spent - self._ahead)
-
-    def take(self, spent, now):
-        """`spent` after one more."""
-        return max(spent, now) + self._every
-
-
-_TELLING = _Pace(BURST, EVERY)
-_HEARING = _Pace(FLOOD_BURST, FLOOD_EVERY)
+_TELLING = Pace(BURST, EVERY)
+_HEARING = Pace(FLOOD_BURST, FLOOD_EVERY)
 
 
 class _Member:
@@ -219,16 +204,16 @@ class Devices:
     def search_domains(self, group, suffix):
         return directory.search_domains(self._homes(), group, suffix)
 
-    def listing(self, now, group, suffix, seen=None, way=None):
-        """The devices as `ipop devices` shows them. `seen` is {MAC: when the switch saw it last (ms)}; `way(link)` says
-        how a member is reached, in words, or None."""
+    def listing(self, now, group, suffix, seen=None, way=None, places=()):
+        """The devices as `ipop devices` shows them. `seen` is {MAC: when the switch saw it last (ms)}, `places` {MAC:
+        the link behind which it is, None for our LAN}; `way(link)` says how a member is reached, in words, or None."""
         seen = seen or {}
 
         def seen_at(mac):
             times = [when for when in (self._own.seen_at(mac), seen.get(mac)) if when is not None]
             return max(times) if times else None
 
-        return directory.listing(self._homes(), group, suffix, now, seen_at, way or (lambda link: None))
+        return directory.listing(self._homes(), group, suffix, now, seen_at, way or (lambda link: None), places)
 
     def _homes(self):
         self._refresh()

@@ -47,13 +47,16 @@ def search_domains(homes, group, suffix):
     return [names.domain(label, zone) for home, label in _labelled(homes) if home.link is None] + [zone]
 
 
-def listing(homes, group, suffix, now, seen_at, way):
+def listing(homes, group, suffix, now, seen_at, way, places=()):
     """Each device as `ipop devices` shows it (methods.py). `seen_at(MAC)` says when (ms) it was heard last, `way(link)`
-    how a member is reached, in words; both may say None."""
-    shown, zone = [], _zone(group, suffix)
+    how a member is reached, in words; both may say None. `places` is {MAC: the link of the Home where it is}: one that
+    was carried isn't shown where it was before, though its lease there goes on."""
+    shown, zone, there = [], _zone(group, suffix), {home.link: home.entries for home in homes}
     for home, label in _labelled(homes):
         for entry in home.entries.values():
             mac, addresses, name = unpack(entry)
+            if mac in places and places[mac] is not home.link and mac in there.get(places[mac], ()):
+                continue
             texts, seen = [names.address_text(each) for each in addresses], seen_at(mac)
             device = {
                 "name": name,

@@ -70,6 +70,10 @@ _ETHERTYPES = {
     0x88F6: CONTROL,  # MMRP
     0x8899: CONTROL,  # Realtek's loop detection, and its remote control of switches, which asks for no password
     0x9000: CONTROL,  # loopback test of some switches, from an address to itself
+    0x887B: CONTROL,  # HomePlug and its heirs: powerline adapters are set up by it, keys and all, by whoever asks
+    0x88E1: CONTROL,
+    0x8912: CONTROL,
+    0x893A: CONTROL,  # IEEE 1905.1: the access points of a home's mesh among themselves
     0x8863: PPPOE,
     0x8864: PPPOE,
     0x8870: UNPARSED,  # LLC again, in frames of any length

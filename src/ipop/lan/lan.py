@@ -23,7 +23,7 @@ from ..wire import ethernet, ip, payload
 from ..wire.dissect import ICMPV6, UDP, Packet, dissect
 from . import bindings, loops, mss, names
 from .address_guard import NOBODY
-from .claims import KEPT, MOVED
+from .claims import KEPT, MOVED, OVER
 from .devices import Devices
 from .floods import FloodBudget, StormLimit
 from .flows import Flows
@@ -32,6 +32,7 @@ from .hosts import Hosts, host_mac
 from .loops import LoopWatch
 from .multicast import Multicast
 from .neighbours import ALL, Neighbours
+from .pace import Pace
 from .switch import FLOOD, LAN, Switch
 
 SEVERAL = "several"
@@ -51,11 +52,12 @@ NOWHERE = Home(None, {}, None, "", None, None, (), ())
 Limits = namedtuple("Limits", ("addresses", "names", "datagrams"))
 SCARCE, PLENTY = Limits(1024, 65_536, 500), Limits(2048, 262_144, 4_000)
 
-# What the node is told: LOOP: kind is one of loops.py's; CLAIM: one of claims.py's, `text` for people.
+# What the node is told: LOOP: kind is one of loops.py's; CLAIM: one of claims.py's, `text` for people or None.
 LanEvent = namedtuple("LanEvent", ("topic", "kind", "link", "text"))
 LOOP, CLAIM = "loop", "claim"
 
 _HERE = "this home"
+_NEWS = Pace(10, 30_000)  # claims that are told; hostile members can have addresses move to and fro as they like
 
 
 class Lan:
@@ -93,6 +95,7 @@ class Lan:
             self._parts[payload.DEVICES] = self._devices
         self._frames = deque((), FRAMES_MAX)
         self._events = deque((), EVENTS_MAX)
+        self._told = 0  # by the pace of _NEWS
         self._wake_at = now
         self.is_unsettled = True  # whether `settle` has something to do
 
@@ -300,6 +303,10 @@ class Lan:
         macs = [None if link is None else loops.probe_mac(self._crypto, link.config.public_key) for link in found]
         return [(loops.explain(link), mac) for link, mac in zip(found, macs)]
 
+    def conflicts(self):
+        """A sentence for each address that devices of two homes use, on and on."""
+        return [_kept_text(*each) for each in self._neighbours.stubborn_claims()]
+
     # --- time
 
     def handle_timeout(self, now):
@@ -338,7 +345,7 @@ class Lan:
     def listing(self, now, group, suffix, way):
         """The devices as `ipop devices` shows them; `way(link)` says how a member is reached, in words."""
         seen = {mac: when for mac, _, when in self._switch.devices()}
-        return self._devices.listing(now, group, suffix, seen, way)
+        return self._devices.listing(now, group, suffix, seen, way, self._neighbours.places())
 
     # --- the rules
 
@@ -503,8 +510,19 @@ class Lan:
                 # Its own frames were held back while that was open. Somebody who only listens says nothing more.
                 for link in self._open_links(self._links):
                     reply(link, ip.advertisement(event.mac, event.address, None, bytes(16)), now)
-            self._events.append(LanEvent(CLAIM, event.kind, event.claimant, _tell_of(event)))
+            self._events.append(LanEvent(CLAIM, event.kind, event.claimant, self._tell_of(event, now)))
             event = self._neighbours.poll_event()
+
+    def _tell_of(self, event, now):
+        """A ClaimEvent in words, or None for one that is not told."""
+        if event.kind is OVER:
+            return None
+        if _NEWS.next(self._told, now) > now:
+            self._count("claim-untold")
+            return None
+        self._told = _NEWS.take(self._told, now)
+        said = event.address, event.owner, event.claimant
+        return _kept_text(*said) if event.kind is KEPT else "%s has moved from %s to %s" % _in_words(*said)
 
     def _emit(self, frame):
         if len(self._frames) == FRAMES_MAX:
@@ -525,13 +543,13 @@ def _is_ssdp(packet, mem):
     return mem[at] << 8 | mem[at + 1] == SSDP or mem[at + 2] << 8 | mem[at + 3] == SSDP
 
 
-def _tell_of(event):
-    """A ClaimEvent in words."""
-    address = event.address
+def _kept_text(address, owner, claimant):
+    said = _in_words(address, owner, claimant)
+    return "%s is used by a device of %s and by one of %s: it stays with the first" % said
+
+
+def _in_words(address, owner, claimant):
     what = ethernet.text(address) if len(address) == 6 else names.address_text(address)
-    owner, claimant = [_HERE if side is None else side.config.name for side in (event.owner, event.claimant)]
-    if event.kind is KEPT:
-        return "%s is used by a device of %s and by one of %s: it stays with the first" % (what, owner, claimant)
-    return "%s has moved from %s to %s" % (what, owner, claimant)
+    return (what,) + tuple([_HERE if side is None else side.config.name for side in (owner, claimant)])
 
 

@@ -12,8 +12,9 @@ LABEL_MAX = 63
 DOMAIN_MAX = 253
 ROUTER = "router"
 
-# Names that a device can't have: the router's, and those by which hosts look for who configures them.
-RESERVED = (ROUTER, "wpad", "isatap")
+# Names that a device can't have: the router's, those by which hosts look for who configures them, and for themselves
+# (RFC 6761 section 6.3).
+RESERVED = (ROUTER, "wpad", "isatap", "localhost")
 
 _PLAIN = "abcdefghijklmnopqrstuvwxyz0123456789"
 _LATIN = "aaaaaaaceeeeiiiidnooooo-ouuuuyts" + "aaaaaaaceeeeiiiidnooooo-ouuuuyty"  # for U+00C0 to U+00FF

@@ -198,6 +198,14 @@ class Neighbours:
         """The next ClaimEvent, or None."""
         return self._claims.poll_event()
 
+    def stubborn_claims(self):
+        """(address, owner, claimant) of those that are raised again and again, in vain."""
+        return self._claims.stubborn()
+
+    def places(self):
+        """{MAC: link or None for our side} of each device that is known."""
+        return {address: binding.owner for address, binding in self._bindings.items() if len(address) == 6}
+
     def table(self):
         """(IP address, MAC, link or None for our side, when last seen) of each device that is known."""
         return [

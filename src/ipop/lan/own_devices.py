@@ -2,7 +2,9 @@
 
 Three witnesses, of which none has to be asked: dnsmasq's leases, the names that devices announce by multicast DNS, and
 the addresses that they send from. Where both name a device, the lease counts: it is what its people gave it, here or
-there. A device keeps the label that it has; of two that want the same one the later gets a number.
+there. A device keeps the label that it has; of two that want the same one the later gets a number. dnsmasq gives a name
+to one lease only, the latest, and takes it from the other. That one has it back, with a number, when it is heard again:
+then it is a namesake, and not the same phone before it made itself another MAC address.
 
 Who has a lease is listed as long as it has that; anybody else, and every other address, until it was not seen for KEEP.
 """
@@ -22,6 +24,7 @@ class _Device:
     def __init__(self):
         self.leased = None  # its address by DHCP
         self.lease_name = ""
+        self.lost_name = self.kept_name = ""  # that a namesake has by DHCP; and when it was heard since
         self.mdns_name = ""
         self.wanted = self.label = ""
         self.addresses = []  # [address, when seen] of those that it sends from, in the order in which they were found
@@ -57,6 +60,8 @@ class OwnDevices:
             device = self._device(mac, True)
             if device is not None and held[mac] != (device.leased, device.lease_name):
                 self._drop_address(device, device.leased)
+                has_lost = held[mac] == (device.leased, "")
+                device.lost_name, device.kept_name = device.lease_name if has_lost else "", ""
                 device.leased, device.lease_name = held[mac]
                 self.revision += 1
 
@@ -99,6 +104,9 @@ class OwnDevices:
             self._note(device, packed, now)
         if device is not None:
             device.seen = now
+            if device.lost_name:
+                device.kept_name, device.lost_name = device.lost_name, ""
+                self.revision += 1
 
     def forget_strangers(self):
         """`may_have` says something else now: which addresses those are that were seen."""
@@ -173,7 +181,7 @@ class OwnDevices:
     def _give_labels(self):
         new = []
         for mac, device in self._devices.items():
-            wanted = device.lease_name or device.mdns_name
+            wanted = device.lease_name or device.kept_name or device.mdns_name
             if wanted != device.wanted:
                 device.wanted, device.label = wanted, ""
             if wanted and not device.label:

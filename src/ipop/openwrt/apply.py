@@ -20,7 +20,7 @@ from ..ubus_client import Ubus
 from ..uci import parse
 from ..words import quoted, why
 from . import hosts, lan, nat, rpcd, shown, steps
-from .device import bridge_of
+from .device import bridge_of, is_bridge
 from .there import PACKAGES, There
 from .wishes import HOSTS, REFUSED
 
@@ -65,6 +65,7 @@ class _Router:
     def __init__(self, shell):
         self._files = shell.ports.files
         self._shared = shell.ports.shared
+        self._interfaces = shell.ports.interfaces
         self._flags = shell.flags
         path = shell.flags["config"] or config.DEFAULT_FILE
         self._folder = path.rpartition("/")[0]
@@ -73,7 +74,7 @@ class _Router:
         self.packages = {package: self._read_package(package) for package in PACKAGES}
 
     def work(self):
-        work = steps.work(self._wishes(), self._options_of, self.packages)
+        work = steps.work(self._wishes(), self._options_of, self.packages, self._networks())
         for package in steps.touched(work.steps):
             path = "%s/%s" % (self._folder, package)
             if self._read(path, 0) is None:
@@ -144,6 +145,15 @@ class _Router:
             text = "%s/%s isn't there: ipopd writes it when it has started, if its groups are served by OpenWrt"
             raise UserError(text % (self._run, lan.FILE))
         return lan.parse(data)
+
+    def _networks(self):
+        """Those of other programs too, which UCI knows nothing of. A way to the internet goes on beside a group."""
+        try:
+            uplinks = [interface for interface, _ in self._interfaces.gateway()]
+            found = self._interfaces.networks()
+            return [each for each in found if each[0] not in uplinks and not is_bridge(each[0])]
+        except OSError:
+            return []
 
     def _options_of(self, group):
         if self._flags["undo"]:

@@ -12,3 +12,8 @@ def is_device(text):
 
 def bridge_of(device):
     return "br-" + device
+
+
+def is_bridge(text):
+    """Whether it is a group's."""
+    return text[:3] == "br-" and is_device(text[3:])

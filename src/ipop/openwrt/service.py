@@ -46,8 +46,9 @@ class OpenWrtService:
             self._look_at = now
 
     def set_names(self, text, now):
-        """What dnsmasq answers beside its own leases: lines of a hosts file, "10.77.3.7 nas.hut.friends.internal"."""
-        self._wishes.hand_names(self._device, text)
+        """What dnsmasq answers beside its own leases: lines of a hosts file, "10.77.3.7 nas.hut.friends.internal".
+        Returns whether it is told that, else it has to be once more: the disk may be full."""
+        return self._wishes.hand_names(self._device, text)
 
     def poll_timeout(self):
         """When `handle_turn` has to be called (ms), or None."""

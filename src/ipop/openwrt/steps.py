@@ -27,12 +27,13 @@ Edit = namedtuple("Edit", "verb option value")
 Work = namedtuple("Work", "steps files plans refused")
 
 
-def work(wishes, options_of, packages):
+def work(wishes, options_of, packages, networks=()):
     """The Work there is. `options_of(group)` gives the GroupConfig of a group that is to be set up, or None where that
-    isn't wanted; `packages` is {package: [uci.Section]}. What can't be done for one group keeps none of the others from
-    it; who is there already comes first."""
+    isn't wanted; `packages` is {package: [uci.Section]}; `networks` are those that others have here at the moment,
+    configured or not: (interface, address as text, length). What can't be done for one group keeps none of the others
+    from it; who is there already comes first."""
     there = There(packages)
-    chosen = _Chosen(there)
+    chosen = _Chosen(there, networks)
     for wish in sorted(wishes, key=lambda wish: (wish.is_known, wish.device not in there.owned, wish.device or "")):
         options = options_of(wish.group)
         if options is not None:
@@ -46,10 +47,13 @@ def work(wishes, options_of, packages):
 class _Chosen:
     """The groups that are to be set up, and the `kept` ones, which stay as they are."""
 
-    def __init__(self, there):
+    def __init__(self, there, networks):
         self.plans, self.sections, self.ports = {}, {}, {}  # by device
         self.kept, self.refused = [], []
         self._there = there
+        configured = there.networks()
+        said = [each[1:] for each in configured]
+        self._networks = configured + [each for each in networks if each[1:] not in said]
         self._names = {}
 
     def add(self, wish, options):
@@ -66,7 +70,7 @@ class _Chosen:
         _check_owner(wish, there)
         made = plan_of(wish, options)
         others = [(self._names[other], each.subnet, each.ula) for other, each in self.plans.items()]
-        found = conflicts.find(wish.group, made.subnet, made.ula, (), there.networks(), others)
+        found = conflicts.find(wish.group, made.subnet, made.ula, (), self._networks, others)
         if found:
             raise UserError("; ".join([conflicts.text(each) for each in found]))
         ports = [port for port in options.port if port != device]

@@ -39,8 +39,10 @@ class Wishes:
         self._look_at = self._try_at = 0
 
     def set_served(self, is_served, now):
-        """Whether OpenWrt serves any group: else no file is written where there was none."""
+        """Whether OpenWrt serves any group: else no file is written where there was none. What stood in the way of
+        anything may be mended by the same change of the configuration."""
         self._is_served = is_served
+        self._look_at = self._try_at = now
         self._change(now)
 
     def be_silent(self):
@@ -60,15 +62,17 @@ class Wishes:
             self._change(now)
 
     def hand_names(self, device, text):
-        """What dnsmasq is to know of a group's devices: lines of a hosts file."""
+        """What dnsmasq is to know of a group's devices: lines of a hosts file. Returns whether they are written."""
         path = "%s/%s" % (self._folder, HOSTS)
         try:
             self._shared.make_folder(path)
             self._shared.write("%s/%s" % (path, device), text.encode())
             self._has_names = True
             self._set_problem("names", None)
+            return True
         except OSError as error:
             self._set_problem("names", "names can't be written to %s: %s" % (path, why(error)))
+            return False
 
     def ask_again(self):
         """What was asked for isn't there yet, or root's own file says something else now."""

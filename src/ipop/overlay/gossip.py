@@ -1,15 +1,18 @@
-"""What members tell each other inside the tunnels: the roster, where everybody was last heard, the group's secret.
+"""What members tell each other inside the tunnels: roster, where everybody was last heard, the group's secret and its
+charter.
 
 All are statements that their authors signed, so it does not matter who brings them. A comparison is a digest for each
-of 16 parts of the roster (by the first four bits of the member's key), of all places, and of the secret. It stands in
-the first message of each session; frames pass the session only when both sides have compared rosters:
+of 16 parts of the roster (by the first four bits of the member's key), of all places, of the secret, and of the
+charter, before which the comparison of earlier releases ends. It stands in the first message of each session; frames
+pass the session only when both sides have compared rosters:
 
-    HELLO             18 digests of 8 bytes; or, to who knew the same when it was heard last, one of them all
-    COMPARE           1 byte (1 asks for an answer), then the 18 digests
+    HELLO             19 digests of 8 bytes; or, to who knew the same when it was heard last, one of all it compares
+    COMPARE           1 byte (1 asks for an answer), then the 19 digests
     ENTRIES           part 2, parts 2, tag 4, then roster entries, each behind its length 2; news has part 0 of 0
     SEEN              bucket 1, then (first 8 bytes of a member's key, sequence 8) of each place known there
     PLACE             a member's signed statement of where it is (group/places.py)
     SECRET            an admin's signed offer of a secret (group/secret.py), to who has another one
+    CHARTER           the owner's signed charter (group/charter.py), to who has another one
 
 Each side answers digests that differ with its entries of those parts. Who has all parts of the other's answer, or the
 same digests, has compared; the tag is that of the digests which are answered. What gets lost is asked for again twice
@@ -29,7 +32,8 @@ from ..wire import payload
 
 BUCKETS = 16
 DIGEST = 8  # bytes
-COMPARISON = (BUCKETS + 2) * DIGEST
+COMPARED = (BUCKETS + 2) * DIGEST  # bytes that every release compares
+COMPARISON = COMPARED + DIGEST
 ASK_AGAIN = 500  # ms
 PART = 1_100  # bytes of entries in one message
 _ENTRIES_HEAD = 8
@@ -44,7 +48,8 @@ PLACE_WINDOW = PLACE_BURST * PLACE_GAP
 
 
 class Gossip:
-    """`sha256` is a port's; `book` is a group's, with `roster`, `places` and `secret`, which others change as well.
+    """`sha256` is a port's; `book` is a group's, with `roster`, `places`, `secret` and `charters`, which others change
+    as well.
 
     `count(reason)` is told of what is refused; `on_news()` is called after something in the book has changed."""
 
@@ -53,12 +58,13 @@ class Gossip:
         self._roster = book.roster
         self._places = book.places
         self._secret = book.secret
+        self._charters = book.charters
         self._deadlines = deadlines
         self._count = count
         self._on_news = on_news
         self._links = []  # links with one of our own nodes
         self._waiting = {}  # link -> _Answer, until its session is open
-        self._heard = {}  # link -> the digest of its last comparison
+        self._heard = {}  # link -> (how many bytes it compares, their digest), by its last comparison
         self._allowances = {}  # link -> _Allowance
         self._place_relay = _PlaceRelay(deadlines, self._pass_on_place)
         self.wake_at = None
@@ -75,14 +81,13 @@ class Gossip:
 
     def greeting(self, link):
         """What HELLO carries."""
-        comparison = self.comparison()
-        digest = self._digest(comparison)
-        return digest if self._heard.get(link) == digest else comparison
+        digest = self._digest_for(link)
+        return digest if link in self._heard and self._heard[link][1] == digest else self.comparison()
 
     def comparison(self):
         """What we know, in COMPARISON bytes."""
         digests = b"".join(self._roster.digests())
-        return digests + self._places.digest() + self._secret.digest[:DIGEST]
+        return digests + self._places.digest() + self._secret.digest[:DIGEST] + self._charters.digest
 
     def handle_session(self, link, session, now):
         """A new session with one of our own nodes: it opens when the rosters have been compared."""
@@ -93,7 +98,7 @@ class Gossip:
     def handle_hello(self, link, greeting, now):
         if len(greeting) != DIGEST:
             self._compare(link, greeting, now)
-        elif greeting == self._digest(self.comparison()):
+        elif greeting == self._digest_for(link):
             self._let_pass(link, now)
         else:
             self.ask(link, now)
@@ -146,6 +151,11 @@ class Gossip:
             self.tell_secret(now)
             self._on_news()
 
+    def handle_charter(self, link, content, now):
+        if self._charters.add(content):
+            self._spread_charter(link, now)
+            self._on_news()
+
     def ask(self, link, now):
         """Compare with a peer anew: what we told it lately may have gone to an address where it is no more."""
         self._tell(link, payload.COMPARE, b"\1" + self.comparison(), now)
@@ -168,6 +178,10 @@ class Gossip:
         for link in self._connected(now):
             self._tell_secret(link, now)
 
+    def tell_charter(self, now):
+        """There is a new charter: tell all who are connected."""
+        self._spread_charter(None, now)
+
     def handle_timeout(self, now):
         comparison = self.comparison()
         for link, answer in self._waiting.items():
@@ -179,9 +193,10 @@ class Gossip:
 
     def _compare(self, link, comparison, now):
         """Tell a peer what it lacks. Returns whether it may be answered now."""
-        if len(comparison) < COMPARISON:
+        compared = min(len(comparison), COMPARISON)
+        if compared not in (COMPARED, COMPARISON):
             raise Rejected("bad-payload")
-        self._heard[link] = self._digest(comparison[:COMPARISON])
+        self._heard[link] = compared, self._digest(comparison[:compared])
         ours = self._roster.digests()
         differing = [b for b in range(BUCKETS) if comparison[b * DIGEST : (b + 1) * DIGEST] != ours[b]]
         entries = self._roster.entries_in(*differing) if differing else []
@@ -193,8 +208,10 @@ class Gossip:
         if differing:
             self._tell_parts(link, entries, _tag(comparison), now)
         at = BUCKETS * DIGEST
-        if comparison[at + DIGEST : COMPARISON] != self._secret.digest[:DIGEST]:
+        if comparison[at + DIGEST : COMPARED] != self._secret.digest[:DIGEST]:
             self._tell_secret(link, now)
+        if compared == COMPARISON and comparison[COMPARED:COMPARISON] != self._charters.digest:
+            self._tell_charter(link, now)
         if comparison[at : at + DIGEST] != self._places.digest():
             for bucket in range(BUCKETS):
                 places = self._places.in_bucket(bucket)[:SEEN_MAX]
@@ -204,6 +221,11 @@ class Gossip:
 
     def _digest(self, comparison):
         return self._sha256(comparison)[:DIGEST]
+
+    def _digest_for(self, link):
+        """Of as much of our comparison as this one compares, as far as we know."""
+        compared, _ = self._heard.get(link, (COMPARISON, None))
+        return self._digest(self.comparison()[:compared])
 
     def _let_pass(self, link, now):
         """The rosters were compared: frames may pass the sessions that there are. The next one compares again."""
@@ -237,6 +259,16 @@ class Gossip:
     def _tell_secret(self, link, now):
         if self._roster.by_wg_key(link.peer.public_key) is not None:  # its session outlives a revocation by a moment
             self._tell(link, payload.SECRET, self._secret.offer, now)
+
+    def _spread_charter(self, source, now):
+        for link in self._connected(now):
+            if link is not source:
+                self._tell_charter(link, now)
+
+    def _tell_charter(self, link, now):
+        data = self._charters.current.data
+        if len(data) <= PART:  # earlier releases made longer ones, and no second one for a group
+            self._tell(link, payload.CHARTER, data, now)
 
     def _tell(self, link, kind, content, now):
         link.peer.tell(payload.control(kind, content), now, wants_answer=False)
@@ -300,7 +332,7 @@ class _Answer:
 def _tag(comparison):
     """A number that is another one when a digest is."""
     tag = 0
-    for at in range(0, COMPARISON, DIGEST):
+    for at in range(0, COMPARED, DIGEST):
         (part,) = struct.unpack_from(">I", comparison, at)
         tag = (tag * 31 + part) & 0xFFFFFFFF
     return tag
@@ -341,4 +373,5 @@ HANDLERS = {
     payload.SEEN: Gossip.handle_seen,
     payload.PLACE: Gossip.handle_place,
     payload.SECRET: Gossip.handle_secret,
+    payload.CHARTER: Gossip.handle_charter,
 }

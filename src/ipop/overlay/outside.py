@@ -61,6 +61,14 @@ class Outside:
             self._count(rejected.reason)
             return True
 
+    def handle_announcement(self, data, addr, now):
+        """A datagram that came to pcp.ANNOUNCE_PORT."""
+        try:
+            if self._gateway is not None and addr == (self._gateway[0], pcp.PORT):
+                self._mapper.handle_datagram(data, addr, now)
+        except Rejected as rejected:
+            self._count(rejected.reason)
+
     def handle_timeout(self, now):
         self._stun.handle_timeout(now)
         self._mapper.handle_timeout(now)

@@ -19,7 +19,7 @@ The states are those of RFC 8899 section 5.2:
     base        `size` is what every path carries. Nothing is probed until somebody wants more; then whether that is so
     error       it isn't: `size` is IPv4's minimum. If that is lost as well, the path is dead and its size unknown: base
     searching   the sizes in between are tried
-    complete    `size` was found. It is confirmed: each CONFIRM if there was traffic, and soon where there is much; once
+    complete    `size` was found. It is confirmed: each CONFIRM if there was traffic, and soon where there is some; once
                 in RAISE, if somebody wants more, larger sizes are tried again. An idle pair sends nothing
 
 A confirmation that is lost MAX_PROBES times, or a datagram that the kernel calls too large, is a black hole: back to
@@ -54,10 +54,12 @@ PROBE_TIMER = 1_000
 RAISE_FIRST, RAISE = 60_000, 600_000  # section 5.1.1; the first time soon: the path may have been dead just then
 ERROR_GAP = 10_000  # until a dead path is probed again
 CONFIRM = 600_000
-LOOK, LOOK_IDLE = 10_000, 60_000  # between two looks at the traffic, and while there is none
+LOOK, LOOK_IDLE = 5_000, 60_000  # between two looks at the traffic, and while there is none
 
 MAX_PROBES = 3  # section 5.1.2
-LITTLE, MUCH = 10_000, 1_000_000  # bytes since the last confirmation: worth another after CONFIRM; worth one now
+# Bytes since the last confirmation that are worth another, after CONFIRM; or now, if BUSY of them were sent since the
+# last look. A TCP connection that is stuck sends no more than that, and all of it again and again
+LITTLE, BUSY = 10_000, 5_000
 
 STEP = 16  # what WireGuard pads to
 OVERHEAD = TRANSPORT_HEADER + TAG
@@ -123,7 +125,9 @@ class PathMtu:
         self._resize(self._safe)
 
     def want(self, now):
-        """A frame had to be cut, or a TCP connection to be made smaller than its ends would have it."""
+        """There is traffic: a frame had to be cut, for instance, or a TCP connection was made smaller than its ends."""
+        if self._look_at is not None:
+            self._look_at = min(self._look_at, now + LOOK)
         if self._asked is None and now >= self._search_at:
             if self.state == COMPLETE:
                 self._search(self.size, self._favourites[0] + STEP, 1, now)
@@ -258,10 +262,10 @@ class PathMtu:
     def _look(self, now):
         """Has there been traffic that is worth a confirmation?"""
         traffic = self._traffic()
-        since = traffic - self._confirmed_traffic
+        is_busy = traffic - self._seen_traffic >= BUSY
         self._look_at = now + (LOOK if traffic != self._seen_traffic else LOOK_IDLE)
         self._seen_traffic = traffic
-        if since >= MUCH or since >= LITTLE and now - self._confirmed_at >= CONFIRM:
+        if traffic - self._confirmed_traffic >= LITTLE and (is_busy or now - self._confirmed_at >= CONFIRM):
             self._ask(self.size, MAX_PROBES, now)
 
     def _note_confirmed(self, now):

@@ -5,10 +5,10 @@ So a new source is asked for its nonce and nothing more. The same question, put 
 silent peer is still there and how long a packet takes.
 """
 
-from collections import namedtuple
+from collections import deque, namedtuple
 
 PROBE_LIFE = 10_000  # ms in which an answer counts
-PROBES_MAX = 1024
+PROBES_MAX, PEER_MAX = 1024, 512  # under way, and of those to one peer
 # Probes under way to one peer that nobody asked for, besides those to its endpoint: so many for each way to it that we
 # know of (the rounds of a search in PROBE_LIFE, and one more), but it may be making addresses up.
 UNPROMPTED_PER_WAY, UNPROMPTED_MIN, UNPROMPTED_MAX = 7, 40, 160
@@ -23,42 +23,56 @@ class Paths:
 
     def __init__(self, crypto):
         self._random = crypto.random
-        self._probes = {}  # nonce -> Probe
+        self._probes = {}  # peer -> {nonce: Probe}
+        self._order = deque((), PROBES_MAX)  # (peer, nonce), the oldest first; those with an answer too
 
     def begin(self, peer, addr, now, token=None):
         """The nonce (8 bytes) to send to `addr`, or None when that was asked just now or too much is under way.
 
         `peer` is a wg/peer.py Peer, whose endpoint can be asked whatever else is under way. A `token` comes back with
-        the answer; with one, the question is always put."""
+        the answer; with one, the question is put again at once."""
+        own = self._probes.get(peer, {})
+        if len(own) >= PEER_MAX:
+            self.expire(now)
+            own = self._probes.get(peer, {})
         if token is None:
-            same = [p for p in self._probes.values() if p.peer is peer and now - p.sent_at <= PROBE_LIFE]
-            if any(p.addr == addr and now - p.sent_at < PROBE_GAP for p in same):
+            same = [probe for probe in own.values() if now - probe.sent_at <= PROBE_LIFE]
+            if any(probe.addr == addr and now - probe.sent_at < PROBE_GAP for probe in same):
                 return None
             if addr != peer.endpoint and len([p for p in same if p.addr != peer.endpoint]) >= _most(peer):
                 return None
-        if len(self._probes) >= PROBES_MAX:
-            self.expire(now)
-            if len(self._probes) >= PROBES_MAX:
-                return None
+        if len(own) >= PEER_MAX:
+            return None
+        if len(self._order) >= PROBES_MAX:  # an answer will hardly come any more, and others have to be asked as well
+            self._drop(*self._order.popleft())
         nonce = self._random(NONCE)
-        self._probes[nonce] = Probe(peer, addr, now, token)
+        self._order.append((peer, nonce))
+        if peer not in self._probes:
+            self._probes[peer] = {}
+        self._probes[peer][nonce] = Probe(peer, addr, now, token)
         return nonce
 
     def finish(self, peer, nonce, addr, now):
         """The Probe that this answer from `addr` is for, or None."""
-        probe = self._probes.get(nonce)
-        if probe is None or probe.peer is not peer or probe.addr != addr or now - probe.sent_at > PROBE_LIFE:
+        probe = self._probes.get(peer, {}).get(nonce)
+        if probe is None or probe.addr != addr or now - probe.sent_at > PROBE_LIFE:
             return None
-        del self._probes[nonce]
+        self._drop(peer, nonce)
         return probe
 
     def forget_peer(self, peer):
-        for nonce in [nonce for nonce, probe in self._probes.items() if probe.peer is peer]:
-            del self._probes[nonce]
+        self._probes.pop(peer, None)
 
     def expire(self, now):
-        for nonce in [n for n, probe in self._probes.items() if now - probe.sent_at > PROBE_LIFE]:
-            del self._probes[nonce]
+        for peer in list(self._probes):
+            for nonce in [n for n, probe in self._probes[peer].items() if now - probe.sent_at > PROBE_LIFE]:
+                self._drop(peer, nonce)
+
+    def _drop(self, peer, nonce):
+        own = self._probes.get(peer, {})
+        own.pop(nonce, None)
+        if not own:
+            self._probes.pop(peer, None)
 
 
 def _most(peer):

@@ -8,6 +8,9 @@ kind 1, to the relay: send this to that member. kind 2, from the relay: that mem
 8 bytes of its WireGuard key. So nobody relays for strangers, nobody can name a place to send to that isn't a member's,
 and the receiver knows who brought it. A relay sends to members that it reaches directly, and so no datagram goes round.
 
+What is forwarded costs upload. For each member there is as much as RATE, and for all together, in all groups, what the
+router's owner says (a Limit).
+
 For the rest of the node a way through a relay is an address like others (wire/ways.py). It is proven like others too,
 before it carries data (paths.py).
 """
@@ -19,7 +22,9 @@ from ..wire import payload
 from ..wire.ways import RELAY
 
 PREFIX = 8  # bytes of a key
-RATE = 4_000_000  # bytes per second that are forwarded for one member; as many at once
+RATE = 4_000_000  # bytes per second that are forwarded for one member
+KBIT = 125  # bytes
+BURST_LEAST = 16_000  # bytes: whatever the limit is, a large datagram passes now and then
 SMALLEST = 500  # bytes that a datagram counts as at least: each is work
 
 
@@ -43,19 +48,37 @@ def _hex(key):
 
 
 class _Allowance:
-    """What is forwarded for one member: a bucket that fills at RATE."""
+    """A bucket that fills at so many bytes per second, and holds what comes in one."""
 
-    def __init__(self, now):
-        self._level = RATE
+    def __init__(self, rate, now):
+        self._rate = rate
+        self._most = self._level = max(rate, BURST_LEAST) * 1000  # thousandths of a byte: time comes in ms
         self._at = now
 
     def take(self, n, now):
-        self._level = min(RATE, self._level + (now - self._at) * RATE // 1000)
+        self._level = min(self._most, self._level + (now - self._at) * self._rate)
         self._at = now
-        if n > self._level:
+        if n * 1000 > self._level:
             return False
-        self._level -= n
+        self._level -= n * 1000
         return True
+
+
+class Limit:
+    """How much a router forwards for all members together; it may be shared by several Relays."""
+
+    def __init__(self):
+        self._kbits = 0
+        self._allowance = None
+
+    def set(self, kbits, now):
+        """kbit/s; 0: as much as comes."""
+        if kbits != self._kbits:
+            self._kbits = kbits
+            self._allowance = _Allowance(kbits * KBIT, now) if kbits else None
+
+    def take(self, n, now):
+        return self._allowance is None or self._allowance.take(n, now)
 
 
 class Relay:
@@ -63,6 +86,7 @@ class Relay:
 
     def __init__(self):
         self.is_willing = False  # whether we forward for others
+        self.limit = Limit()
         self.forwarded = 0  # bytes
         self._links = {}  # the first bytes of a key -> link
         self._allowances = {}  # link -> _Allowance
@@ -103,8 +127,9 @@ class Relay:
             raise Rejected("relay-unreachable")
         allowance = self._allowances.get(source)
         if allowance is None:
-            allowance = self._allowances[source] = _Allowance(now)
-        if not allowance.take(max(len(content), SMALLEST), now):
+            allowance = self._allowances[source] = _Allowance(RATE, now)
+        size = max(len(content), SMALLEST)
+        if not allowance.take(size, now) or not self.limit.take(size, now):
             raise Rejected("relay-limit")
         self.forwarded += len(content)
         data = payload.relayed(payload.FROM, source.peer.public_key[:PREFIX], content[PREFIX:])

@@ -26,8 +26,9 @@ all NATs bear (Linux forgets a flow after 30 s at the earliest). Where a life th
 they stay at that too, until we are behind another NAT, as far as that shows: in its address, or in ours.
 
 A change is noticed by asking one server from time to time. A forged or repeated answer changes nothing: see
-requests.py. A server that lies misleads us about what it says and can do no more; two servers that say different things
-make a mapping look dependent.
+requests.py. Of servers at different addresses the majority is believed: a NAT that shows each of them another mapping
+doesn't show two of them the same. Who was outvoted is believed only where nobody else answers. One server that lies
+misleads us about what it says and can do no more; two that say different things make a mapping look dependent.
 """
 
 from collections import deque, namedtuple
@@ -137,6 +138,7 @@ class _Server:
     def __init__(self, addr):
         self.addr = addr
         self.is_asked = False
+        self.is_doubted = False  # it was outvoted
         self.mapped = None  # what it says that our address is
         self.other = None  # its second address; host and port differ from the first
 
@@ -259,15 +261,12 @@ class _Family:
     def _answered(self, server, answer, now):
         server.is_asked = False
         server.mapped = self._mapped_in(answer)
-        if server.mapped:
-            server.other = self._other_in(answer, server.addr)
-            if self._main is None:
-                self._main = server
-                self._found(server.mapped, now)
-            self._compare()
-            if self._tester is None and server.other:
-                self._tester = server
-                self._test_filtering(now)
+        server.other = self._other_in(answer, server.addr) if server.mapped else None
+        self._elect(now)
+        self._compare()
+        if self._tester is None and server.other and not server.is_doubted:
+            self._tester = server
+            self._test_filtering(now)
         if any(one.is_asked for one in self._servers):
             return
         if self._main is None:
@@ -276,6 +275,25 @@ class _Family:
             self._pause = min(2 * self._pause, RETRY_MAX)
         elif self._tester is None:
             self._measure(now)
+
+    def _elect(self, now):
+        """The server to believe: the first that has answered, until others are more."""
+        answered = [one for one in self._servers if one.mapped]
+        trusted = [one for one in answered if not one.is_doubted]
+        if not trusted:
+            trusted = [] if any(one.is_asked for one in self._servers) else answered
+        if self._main is None and trusted:
+            self._main = trusted[0]
+            self._found(self._main.mapped, now)
+        for one in trusted:
+            if self._votes(one.mapped) > self._votes(self._main.mapped):
+                self._main.is_doubted = True
+                self._main = one
+                self._found(one.mapped, now)
+
+    def _votes(self, mapped):
+        """At how many addresses servers say that this is ours."""
+        return len({one.addr[0] for one in self._servers if one.mapped == mapped})
 
     def _doubt(self, now):
         """Nobody has answered yet. Who does so later is still heard."""
@@ -322,11 +340,11 @@ class _Family:
         seen = {server.addr[0]: server.mapped for server in self._servers if server.mapped}
         if len(seen) < 2 or not self._is_nat:
             return
-        differ = len(set(seen.values())) > 1
-        if differ and self._mapping in (UNKNOWN, ENDPOINT_INDEPENDENT):
+        if max([self._votes(mapped) for mapped in seen.values()]) > 1:
+            if self._mapping == UNKNOWN:
+                self._mapping = ENDPOINT_INDEPENDENT
+        elif self._mapping in (UNKNOWN, ENDPOINT_INDEPENDENT) and not any(one.is_asked for one in self._servers):
             self._mapping = ADDRESS_AND_PORT_DEPENDENT
-        elif not differ and self._mapping == UNKNOWN:
-            self._mapping = ENDPOINT_INDEPENDENT
         self._learn()
 
     # --- asking one, from time to time

@@ -267,7 +267,7 @@ class TurnClient:
             else:
                 self._fail(answer, why, now)
             return
-        self.relayed = [addr for addr in answer.get_all(stun.XOR_RELAYED_ADDRESS) if address.is_elsewhere(addr[0])]
+        self.relayed = _one_of_each_family(answer.get_all(stun.XOR_RELAYED_ADDRESS))
         if not self.relayed:
             self._fail(answer, _NO_SENSE, now)
             return
@@ -526,6 +526,12 @@ class TurnClient:
         if self.state != ALLOCATED or self.keepalive is None:
             return None
         return self._sent_at + self.keepalive
+
+
+def _one_of_each_family(addresses):
+    """As a server gives them; what else it says is passed over."""
+    found = {":" in addr[0]: addr for addr in reversed(addresses) if addr[1] and address.is_elsewhere(addr[0])}
+    return [found[family] for family in (False, True) if family in found]
 
 
 def _following(number):

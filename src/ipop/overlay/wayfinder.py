@@ -37,6 +37,7 @@ GAIN = 2  # ms, at least, that another way has to be quicker
 GRACE = 10  # ms on top of the usual time for an answer
 
 
+NEWS_GAP, NEWS_BURST = 30_000, 4  # ms between two searches because of what a peer says of itself; so many at once
 SETTLED = 10_000  # ms
 DEAD_FOR, DEAD_MAX = 300_000, 16  # ms, addresses
 
@@ -57,6 +58,7 @@ class Search:
         self.asked_there_at = None  # when we last asked there, for that reason
         self.moved_at = None
         self._dead = {}  # address -> until when
+        self._news_at = []  # when it was searched for because it is said to be elsewhere
         self.silent_at = None  # when we last asked because nothing was answered
         self._spare = None  # (address, since, when): taken then, unless the endpoint has answered since
         self._finder = finder
@@ -99,11 +101,20 @@ class Search:
             self._spare = addr, since, when
             self._finder.deadlines.wake(self, when)
 
-    def begin(self, now):
-        """Ask everywhere, now and by the ladder."""
+    def begin(self, when):
+        """Ask everywhere, then and by the ladder."""
         self._round = 0
-        self._next_at = now
-        self._finder.deadlines.wake(self, now)
+        self._next_at = when
+        self._finder.deadlines.wake(self, when)
+
+    def handle_news(self, now):
+        """The peer says that it can be reached elsewhere. If it often says so, the next search is soon enough."""
+        self._news_at = [when for when in self._news_at if now - when < NEWS_BURST * NEWS_GAP]
+        if len(self._news_at) < NEWS_BURST:
+            self._news_at.append(now)
+            self.begin(now)
+        elif self._round >= DIRECT_ROUNDS:  # else the rest of the ladder asks there
+            self.begin(self._news_at[0] + NEWS_BURST * NEWS_GAP)
 
     def end(self):
         self._next_at = None
@@ -148,13 +159,12 @@ class Wayfinder:
         self._paths = Paths(crypto)
 
     def set_candidates(self, link, ways, at_turn, now):
-        """Where the peer of a link may be. Returns whether that is news."""
+        """Where the peer of a link may be."""
         if link.peer.candidates == ways and link.search.at_turn == at_turn:
-            return False
+            return
         link.peer.candidates, link.search.at_turn = ways, at_turn
         if link.peer.is_connected(now):
-            link.search.begin(now)
-        return True
+            link.search.handle_news(now)
 
     def forget(self, link):
         link.search.end()

@@ -35,6 +35,11 @@ def remove(name):
     return True
 
 
+def kept_for(owner):
+    """The names of those that stay for a user (a number)."""
+    return sorted([name for name in os.listdir("/sys/class/net") if _is_kept_for(name, owner)])
+
+
 def share(group):
     """Let a group (a number) open the devices that are its members', where not everybody may."""
     if os.stat(_TUN)[0] & 0o006 != 0o006:

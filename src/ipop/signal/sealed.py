@@ -3,7 +3,8 @@
 A slot is the place where one member writes for one purpose. Who has the group's secret can name its topic and open what
 is there; who has not sees topics that say nothing and bytes that say nothing. Who wrote it, the signature shows.
 
-    slot     kind 1 | writer 32                              an announcement (kind 1) or a will (2), for everybody
+    slot     kind 1 | writer 32                              an announcement (kind 1), a will (2), or where the group
+                                                             has moved to (5), for everybody
              kind 1 | writer 32 | reader 32 | purpose        a note (3) or a letter (4), for one member; 1-32 letters
     room     "everybody", or "inbox" | reader 32
     topic    "ipop/" + name(room) + "/" + name(slot)         so "ipop/" + name(room) + "/+" is all in a room
@@ -32,7 +33,7 @@ from ..group.identity import base32
 PAYLOAD_MAX = 16_384  # bytes
 CONTENT_MAX = 16_000
 PURPOSE_MAX = 32
-ANNOUNCEMENT, WILL, NOTE, LETTER = 1, 2, 3, 4
+ANNOUNCEMENT, WILL, NOTE, LETTER, MOVED = 1, 2, 3, 4, 5
 
 _CONTEXT = b"ipop signal 1"
 _NAME = 26  # letters: 130 bits
@@ -48,7 +49,7 @@ Opened = namedtuple("Opened", ("slot", "sequence", "body"))
 
 
 def for_everybody(kind, writer):
-    """The slot of a member's announcements or wills."""
+    """The slot of what a member says to all others."""
     return Slot(kind, writer, b"", "")
 
 
@@ -132,7 +133,7 @@ def _pack(slot):
 def _unpack(data):
     """The Slot; raises Rejected where there can't be one."""
     kind = data[0] if data else 0
-    if kind in (ANNOUNCEMENT, WILL) and len(data) == 33:
+    if kind in (ANNOUNCEMENT, WILL, MOVED) and len(data) == 33:
         return for_everybody(kind, data[1:])
     purpose = data[65:]
     if kind in (NOTE, LETTER) and 0 < len(purpose) <= PURPOSE_MAX and all(97 <= byte <= 122 for byte in purpose):

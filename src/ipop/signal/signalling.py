@@ -18,6 +18,10 @@ announcement. It is handed on as Introduced, and kept. The owner looks into it a
 sender is a member now, the announcement counts.
 
 A new secret moves everything to new topics. Ours under the old one are cleared, those of others still listened to.
+
+At a broker that the group has left, a member says where it has moved to (MOVED): to all who come there and have not
+heard of it, itself included, should it be restored from a backup. That has a slot of its own, because the broker may be
+one of those where the group is now.
 """
 
 from collections import deque, namedtuple
@@ -25,7 +29,7 @@ from collections import deque, namedtuple
 from ..errors import Rejected
 from . import sealed
 from .holdings import Holdings, Publish
-from .sealed import ANNOUNCEMENT, LETTER, NOTE, WILL, Sealer, Slot
+from .sealed import ANNOUNCEMENT, LETTER, MOVED, NOTE, WILL, Sealer, Slot
 
 MESSAGE_MAX = 65_536  # bytes of a payload on a topic of the owner's
 ANNOUNCE_GAP = 3_000  # ms between two announcements, however often the content changes
@@ -46,13 +50,14 @@ class Signalling:
     """`identity` is ours, `group` the group's key, `secrets` what its members share (see `set_secrets`).
 
     `purposes`: the mail that we read. `is_member(key)` says who is one, `next_sequence()` gives a number higher than
-    all before, `count(reason)` takes note of what is thrown away."""
+    all before, `count(reason)` takes note of what is thrown away. What we announce is of the kind `says`: an
+    ANNOUNCEMENT or MOVED."""
 
-    def __init__(self, crypto, identity, group, secrets, purposes, is_member, next_sequence, count):
+    def __init__(self, crypto, identity, group, secrets, purposes, is_member, next_sequence, count, says=ANNOUNCEMENT):
         self._crypto = crypto
         self._identity = identity
         self._public = identity.public
-        self._announcement = sealed.for_everybody(ANNOUNCEMENT, identity.public)
+        self._announcement = sealed.for_everybody(says, identity.public)
         self._group = group
         self._purposes = purposes
         self._is_member = is_member
@@ -111,11 +116,19 @@ class Signalling:
 
     def will(self):
         """The Publish that the broker is to make when the next connection breaks off, or None before we joined."""
+        return self._said_once(WILL, {}, False)
+
+    def farewell(self, content):
+        """The Publish that tells who comes to this broker when we are gone where the group is (a dict), or None before
+        we joined."""
+        return self._said_once(MOVED, content, True)
+
+    def _said_once(self, kind, content, retain):
         if self._sealer is None:
             return None
-        slot = sealed.for_everybody(WILL, self._public)
+        slot = sealed.for_everybody(kind, self._public)
         topic = self._sealer.topic(slot)
-        return Publish(topic, self._sealer.seal(topic, self._sign(slot, b"{}")), False)
+        return Publish(topic, self._sealer.seal(topic, self._sign(slot, sealed.encode(content))), retain)
 
     def subscribe(self, topic):
         """Hand on whatever comes on a topic, or in a room (room + "/+"), as Arrived."""
@@ -227,7 +240,7 @@ class Signalling:
 
     def _take_sealed(self, opened, topic, now):
         slot, sequence = opened.slot, opened.sequence
-        if slot.writer == self._public:
+        if slot.writer == self._public and slot.kind != MOVED:
             return  # our will, or what we said once
         newest, shown_in = self._newest.get(slot, (-1, 0))
         if sequence < newest or sequence == newest and shown_in == self._connection:
@@ -245,7 +258,7 @@ class Signalling:
 
     def _event(self, opened, content):
         sender, purpose, sequence = opened.slot.writer, opened.slot.purpose, opened.sequence
-        if opened.slot.kind == ANNOUNCEMENT:
+        if opened.slot.kind in (ANNOUNCEMENT, MOVED):
             return Announced(sender, sequence, content)
         if opened.slot.kind == WILL:
             return Vanished(sender)
@@ -264,7 +277,8 @@ class Signalling:
             self._introductions_since, self._introductions = now, 0
         known = self._strangers.get(key)
         is_older = known is not None and opened.sequence <= known[0].sequence
-        if opened.slot.kind != ANNOUNCEMENT or is_older or self._introductions >= INTRODUCTIONS_MAX:
+        is_heard = opened.slot.kind in (ANNOUNCEMENT, MOVED)
+        if not is_heard or is_older or self._introductions >= INTRODUCTIONS_MAX:
             raise Rejected("signal-stranger")
         if known is None and len(self._strangers) >= STRANGERS_MAX:
             _, (_, is_counted) = self._strangers.popitem()

@@ -3,12 +3,14 @@
 The packet path stores a few times and arms a timer at most once per change of direction. All else happens in
 `handle_timeout`, from a table: a timer looks whether what it waits for has come meanwhile, then acts or waits on.
 
-Towards our own nodes (the SHA-256 suite) three things are quicker than WireGuard's:
+Towards our own nodes (the SHA-256 suite) some things differ from WireGuard's:
 - the first retries of an initiation come after 0.5, 1 and 2 s instead of 5, and repeat it to the letter; the other
   side repeats its response;
 - a second of silence after something that wants an answer is told (`SILENT`), so that the paths are probed, and half
   a second more of it starts a handshake: a peer that was restarted is back before a person notices;
 - a responder rekeys too, 30 s later than an initiator would, in case the initiator only ever listens;
+- who is lost is called rarely as long as there is nothing for it: one that is away for months must cost little. When it
+  is back it calls us, or there is word of it (`hurry`);
 - when a flow of frames that came regularly ends, the node is told (`PAUSED`) and asks whether the peer is still there:
   who only listens has no other way to notice that a NAT before it has forgotten it.
 """
@@ -37,6 +39,11 @@ SILENCE = 1_000
 SILENCE_REKEY = 500
 FLOW_TIME, FLOW_FRAMES = 500, 2  # so many frames in so much time, twice, are a flow, and none in it are its end
 RESPONDER_GRACE = 30_000
+# where no NAT has to be kept open: three of them, and who began makes new keys, before the other side would as well
+DETOUR_KEEPALIVE = 49_000
+LOST_GAP = 25_000  # for each datagram of a call to who is lost: it costs no more than who is there
+HURRY = 4_000  # for so long it is called quickly when there is word of it,
+HURRIES, HURRY_TIME = 4, 120_000  # and so often in so much time, whatever is said
 RESYNC_GAP = 5_000
 
 PROLOGUE = b"WireGuard v1 zx2c4 Jason@zx2c4.com"
@@ -94,6 +101,8 @@ class Peer:
         self._calling_since = None  # since when nobody has answered
         self._wanted_at = 0  # when somebody last wanted a session
         self._called_at = None
+        self._call_size = 0  # datagrams of the last call
+        self._hurried_at = []
         self._last_initiation_heard = None
         self._last_resync = None
         self.answer_time = 0  # ms that an answer took lately, in a handshake or as the node measured it
@@ -188,6 +197,19 @@ class Peer:
         self._calls = 0
         self._call(now)
 
+    def hurry(self, now):
+        """There is word of it, from whoever. Who is lost is called a few times then, and that not for ever again."""
+        if not self.is_lost:
+            self.initiate(now)
+            return
+        self._hurried_at = [when for when in self._hurried_at if now - when < HURRY_TIME]
+        if len(self._hurried_at) < HURRIES:
+            self._hurried_at.append(now)
+            self._end_attempt()
+            wanted_at = max(self._wanted_at, now - REKEY_ATTEMPT_TIME + HURRY)
+            self.initiate(now)
+            self._wanted_at = wanted_at
+
     def resync(self, now):
         """Its endpoint uses a session that we don't have: call it, but don't let a stranger make us do so often."""
         if self._last_resync is None or now - self._last_resync >= RESYNC_GAP:
@@ -207,11 +229,11 @@ class Peer:
             ways += self.candidates
             if self._calls > 0:
                 ways += self.tunnel.detours(self, self._calls - 1, now)
-        for i, addr in enumerate(ways):
-            if addr not in ways[:i]:
-                attempt.sent_to.add(addr)
-                self.tunnel.transmit(data, addr)
-        self._called_at = now
+        ways = [addr for i, addr in enumerate(ways) if addr not in ways[:i]]
+        for addr in ways:
+            attempt.sent_to.add(addr)
+            self.tunnel.transmit(data, addr)
+        self._called_at, self._call_size = now, len(ways)
         if self._calling_since is None:
             self._calling_since = now
         quick = QUICK_RETRIES if self.is_ours else ()
@@ -319,7 +341,8 @@ class Peer:
             raise Rejected("bad-cookie")
 
     def received(self, session, n, size, addr, now):
-        """A transport message of `size` bytes from `addr` was opened with `session`; its plaintext has `n` bytes."""
+        """A transport message of `size` bytes from `addr` was opened with `session`; `n` bytes of its plaintext are not
+        between nodes. What is needs no sign of life: who wants an answer to it gets one."""
         self.bytes_in += size
         self.heard_at = now
         if addr == self.endpoint or not self.is_ours:  # what comes another way says nothing about this one
@@ -527,15 +550,22 @@ class Peer:
             self._wait_or(self._owed_since + KEEPALIVE_TIMEOUT, "keepalive", now, self._send_keepalive)
 
     def _persistent(self, now):
-        due = now if self._sent_at is None else self._sent_at + self.keepalive
-        self._wait_or(due, "persistent", now, self._send_keepalive)
-        self._arm("persistent", now + self.keepalive)
+        is_kept_open = self.endpoint is not None and is_detour(self.endpoint)
+        gap = max(self.keepalive, DETOUR_KEEPALIVE) if is_kept_open else self.keepalive
+        due = now if self._sent_at is None else self._sent_at + gap
+        if now >= due:
+            due = now + gap
+            self._send_keepalive(now)
+        self._arm("persistent", min(due, now + self.keepalive))
 
     def _send_keepalive(self, now):
         if self._session(now) is not None and self.endpoint is not None:
             self.tell(b"", now, wants_answer=False)
-        else:
-            self.initiate(now)
+        elif self._attempt is None:
+            if not (self.is_ours and self.is_lost):
+                self.initiate(now)
+            elif now - self._called_at >= self._call_size * LOST_GAP:
+                self._call(now)  # once, and by other detours each time
 
     def _forget(self, now):
         created = [s.created for s in (self.current, self.next, self.previous) if s is not None]

@@ -34,6 +34,7 @@ NEIGHBOURS = 9  # lan/claims.py
 LISTENERS = 10  # lan/multicast.py
 LOOPS = 11  # lan/loops.py
 DEVICES = 12  # lan/devices.py
+CHARTER = 13  # overlay/gossip.py
 
 WIRE_VERSION = 1
 RELEASE_MAX = 32

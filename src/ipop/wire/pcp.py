@@ -24,7 +24,7 @@ UNSUPPORTED_VERSION = 1  # in both
 _RESPONSE = 0x80  # set in the opcode
 _UDP = 17
 _PCP_HEAD = 24
-_PCP_MAX = 1100  # RFC 6887 section 7
+SIZE_MAX = 1100  # RFC 6887 section 7
 
 # What a router says; times in seconds. NAT-PMP knows neither nonces nor how long an error lasts.
 Response = namedtuple("Response", ("version", "opcode", "result", "epoch", "lifetime"))
@@ -57,7 +57,7 @@ def parse(data):
         result, epoch = struct.unpack_from(">HI", data, 2)
         (lifetime,) = struct.unpack_from(">I", data, 12) if len(data) >= 16 else (0,)
     else:
-        if not _PCP_HEAD <= len(data) <= _PCP_MAX or len(data) & 3:
+        if not _PCP_HEAD <= len(data) <= SIZE_MAX or len(data) & 3:
             raise Rejected("bad-port-mapping")
         result = data[3]
         lifetime, epoch = struct.unpack_from(">II", data, 4)

@@ -1,6 +1,7 @@
 """A long line: what goes in at one end comes out at the other, some milliseconds later, in the same order.
 
-    line.py END OTHER-END FILE    makes two TAP devices; FILE holds the milliseconds, which are read again on SIGHUP
+    line.py END OTHER-END FILE    makes two TAP devices; FILE holds the milliseconds, those of IPv6 behind those of all
+                                  else, and is read again on SIGHUP
 """
 
 import collections
@@ -12,6 +13,7 @@ import time
 
 import pytun
 
+IPV6 = b"\x86\xdd"
 ROOM = 10_000  # frames on their way, in each direction; more are lost
 
 
@@ -20,13 +22,14 @@ class Line:
         self.ends = [pytun.TunTapDevice(name=name, flags=pytun.IFF_TAP | pytun.IFF_NO_PI) for name in ends]
         for end in self.ends:
             os.set_blocking(end.fileno(), False)
-        self.on_the_way = {end: collections.deque() for end in self.ends}  # by where it goes: (when, frame)
+        # by where it goes, and whether it is IPv6: (when, frame)
+        self.on_the_way = {(end, is_ipv6): collections.deque() for end in self.ends for is_ipv6 in (False, True)}
         self.file = file
         self.measure()
 
     def measure(self, *_):
         with open(self.file) as file:
-            self.seconds = float(file.read()) / 1000
+            self.seconds = [float(ms) / 1000 for ms in file.read().split()]
 
     def run(self):
         poll = select.poll()
@@ -40,17 +43,19 @@ class Line:
             for fd, _ in poll.poll(wait):
                 self.take(*by_fd[fd])
             now = time.monotonic()
-            for end, frames in self.on_the_way.items():
+            for (end, _), frames in self.on_the_way.items():
                 while frames and frames[0][0] <= now:
                     give(end, frames.popleft()[1])
 
     def take(self, end, other):
-        frames, due = self.on_the_way[other], time.monotonic() + self.seconds
+        now = time.monotonic()
         try:
             while True:
                 frame = os.read(end.fileno(), 65536)
+                is_ipv6 = frame[12:14] == IPV6
+                frames = self.on_the_way[other, is_ipv6]
                 if len(frames) < ROOM:
-                    frames.append((due, frame))
+                    frames.append((now + self.seconds[is_ipv6], frame))
         except OSError:
             pass  # there is no more, or nobody has plugged it in
 

@@ -32,7 +32,7 @@ class Tcp:
         self._handler = handler
         self._until = now + 2 * CONNECT_MAX
         self._source = None  # what is being watched: a descriptor, or the socket once it is there
-        self._call = _Call(server, self._wrap)
+        self._call = _Call(server, self._wrap, self._shake_hands)
         self._use(self._call)
 
     def fileno(self):
@@ -87,25 +87,34 @@ class Tcp:
         self._poller.watch(source.fileno(), self._handler)
 
     def _wrap(self, sock, server):
-        """In the thread."""
+        """In the thread, as what follows."""
         return sock
+
+    def _shake_hands(self, sock):
+        pass
 
 
 class Tls(Tcp):
     """The same, and nobody is talked to whose certificate was not verified."""
 
     def _wrap(self, sock, server):
-        return tls_context(server.ca).wrap_socket(sock, server_hostname=server.host)
+        context = tls_context(server.ca)
+        return context.wrap_socket(sock, server_hostname=server.host, do_handshake_on_connect=False)
+
+    def _shake_hands(self, sock):
+        sock.do_handshake()
 
 
 class _Call:
     """`fileno` is readable once it is over: then there is a socket to `take`, or a `failure` in words."""
 
-    def __init__(self, server, wrap):
+    def __init__(self, server, wrap, shake_hands):
         self.is_over = False
         self.failure = None
         self._server = server
         self._wrap = wrap
+        self._shake_hands = shake_hands
+        self._shaking = None  # a socket whose other side may take for ever
         self._socket = None
         self._lock = threading.Lock()
         self._is_closed = False
@@ -124,8 +133,17 @@ class _Call:
         os.close(self._reader)
         with self._lock:
             self._is_closed = True
+            if self._shaking is not None:
+                _hang_up(self._shaking)
             if self._socket is not None:
                 self._socket.close()
+
+    def _hold(self, sock):
+        """From now on `close` ends what is being waited for at this socket."""
+        with self._lock:
+            if self._is_closed:
+                raise Failure(NO_ANSWER)
+            self._shaking = sock
 
     def _run(self):
         sock, failure = None, None
@@ -133,12 +151,16 @@ class _Call:
             sock = socket.create_connection((self._server.host, self._server.port), CONNECT_MAX / 1000)
             send_at_once(sock)
             sock = self._wrap(sock, self._server)
+            self._hold(sock)
+            self._shake_hands(sock)
+            self._hold(None)
             sock.setblocking(False)
         except Failure as error:
             failure = error.args[0]
         except (OSError, ValueError) as error:
             failure = words(error)
         with self._lock:
+            self._shaking = None
             if sock is not None and (failure is not None or self._is_closed):
                 sock.close()
             else:
@@ -146,6 +168,14 @@ class _Call:
             self.failure = failure
             self.is_over = True
         os.close(self._writer)  # which makes the other end readable
+
+
+def _hang_up(sock):
+    """So that nobody waits at it any more."""
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # the other side has done so
 
 
 def send_at_once(sock):

@@ -6,15 +6,13 @@
 // Dialogs that ask, do, and say what came of it. LuCI's own have neither role nor focus nor a way out by keyboard.
 
 const h = elements.h, button = elements.button;
-let opener = null, shown = null;
+let comeBack = null, shown = null;
 
 function close() {
 	document.removeEventListener('keydown', onKey, true);
 	shown = null;
 	ui.hideModal();
-	if (opener && document.contains(opener))
-		opener.focus();
-	opener = null;
+	comeBack();
 }
 
 // What can have the focus, in its order.
@@ -41,7 +39,8 @@ function onKey(event) {
 
 // Strings are HTML to LuCI; those in a list are text.
 function open(title, children) {
-	opener = shown ? opener : document.activeElement;
+	if (!shown)
+		comeBack = elements.keepFocus();
 	document.removeEventListener('keydown', onKey, true);
 	shown = { node: ui.showModal([ title ], [ h('div', { 'class': 'ipop ipop-dialog' }, ...children) ]), canClose: true };
 	const heading = shown.node.querySelector('h4');

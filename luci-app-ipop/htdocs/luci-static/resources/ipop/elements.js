@@ -152,8 +152,29 @@ return baseclass.extend({
 		return h('div', { 'class': 'ipop-scroller', 'tabindex': '0', 'role': 'group', 'aria-label': title }, content);
 	},
 
+	// Gives a function that brings the focus back to where it is now; or to the heading above, when that is gone then.
+	keepFocus() {
+		const node = document.activeElement, section = node && node.closest('section');
+
+		return () => {
+			const heading = section && section.querySelector('h3');
+
+			if (document.contains(node))
+				node.focus();
+			else if (document.contains(heading)) {
+				heading.tabIndex = -1;
+				heading.focus({ preventScroll: true });
+			}
+		};
+	},
+
 	button(text, action, kind) {
 		return h('button', { 'type': 'button', 'class': 'btn cbi-button ' + (kind || ''), 'click': action }, text);
+	},
+
+	// Where to go when the daemon does not answer.
+	wayOut() {
+		return h('p', {}, this.link(_('See what can be done'), 'overview'));
 	},
 
 	link(text, page) {

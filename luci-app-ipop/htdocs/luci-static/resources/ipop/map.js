@@ -8,7 +8,7 @@
 // members, so that names can be read with 2 and with 60, on a phone as well.
 
 const svg = elements.svg;
-const ROW = 34, PAD = 26, MIDDLE = 54, LETTER = 7.2, WIDE_LETTER = 13.5;
+const ROW = 34, PAD = 26, MIDDLE = 54, NEAR = 24, EDGE = 6, LETTER = 7.2, WIDE_LETTER = 13.5;
 
 // What of a text there is room for.
 function short(text, width) {
@@ -45,15 +45,18 @@ function places(own, others, width) {
 	return { found, height: 2 * PAD + Math.max(rows - 1, 0) * ROW + (rows < 2 ? MIDDLE / 2 : 0) };
 }
 
-function curve(from, to) {
+// From one place to another; across, it passes above `own`, which has no part in it.
+function curve(from, to, own) {
 	if (from.side && from.side === to.side) {
 		const x = from.x - from.side * 46;
 
 		return 'M%f,%f C%f,%f %f,%f %f,%f'.format(from.x, from.y, x, from.y, x, to.y, to.x, to.y);
 	}
-	const x = (from.x + to.x) / 2;
+	const x = (from.x + to.x) / 2, y = (from.y + to.y) / 2;
+	const isInTheWay = from !== own && Math.abs(y - own.y) < NEAR;
+	const lift = isInTheWay ? (Math.max(own.y - NEAR, EDGE) - y) / 0.75 : 0;
 
-	return 'M%f,%f C%f,%f %f,%f %f,%f'.format(from.x, from.y, x, from.y, x, to.y, to.x, to.y);
+	return 'M%f,%f C%f,%f %f,%f %f,%f'.format(from.x, from.y, x, from.y + lift, x, to.y + lift, to.x, to.y);
 }
 
 function inOrder(a, b) {
@@ -107,7 +110,7 @@ class GroupMap {
 
 		return svg('path', {
 			'class': 'ipop-path ' + level(peer),
-			'd': curve(relay || found[own.name], found[node.name])
+			'd': curve(relay || found[own.name], found[node.name], found[own.name])
 		});
 	}
 

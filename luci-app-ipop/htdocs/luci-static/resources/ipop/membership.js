@@ -36,7 +36,8 @@ function inOrder(a, b) {
 	return (b.state === 'this router') - (a.state === 'this router') || a.name.localeCompare(b.name);
 }
 
-// Buttons for a row; they stay the same nodes as long as they are the same buttons.
+// Buttons for a row, [[text, action, kind, label]]; they stay the same nodes as long as they are the same buttons. An
+// action is given the node that they are in.
 function buttons(list) {
 	const wanted = list.map(each => each[3]).join('|');
 
@@ -44,7 +45,7 @@ function buttons(list) {
 		if (old && old.dataset.buttons === wanted)
 			return old;
 		return h('span', { 'class': 'ipop-actions', 'data-buttons': wanted }, list.map(([ text, action, kind, label ]) => {
-			const made = elements.button(text, action, kind);
+			const made = elements.button(text, event => action(event.currentTarget.parentNode), kind);
 
 			made.setAttribute('aria-label', label);
 			return made;
@@ -66,7 +67,7 @@ class Membership {
 		const action = may ? [ { id: 'action', title: _('Actions') } ] : [];
 
 		this.requests = elements.table(_('Routers that wait to be let in'), [
-			{ id: 'name', title: _('Router') }, { id: 'fingerprint', title: _('Fingerprint') }, { id: 'waits', title: _('Waits since') }, ...action
+			{ id: 'name', title: _('Router') }, { id: 'fingerprint', title: _('Fingerprint') }, { id: 'waits', title: _('Waiting for') }, ...action
 		], 'name');
 		this.members = elements.table(_('Members'), [
 			{ id: 'name', title: _('Router') }, { id: 'state', title: _('State'), isLong: true }, { id: 'role', title: _('Role') },
@@ -130,7 +131,7 @@ class Membership {
 			return;
 		const tools = [
 			this.governs() ? [ _('Invite'), () => invite.open(this.name, this.again), 'cbi-button-action important' ] : null,
-			group.state === 'member' ? [ _('Choose ports and Wi-Fi'), () => { window.location = L.url('admin/vpn/ipop/lan'); } ] : null,
+			group.state === 'member' && group.role !== 'revoked' ? [ _('Choose ports and Wi-Fi'), () => { window.location = L.url('admin/vpn/ipop/lan'); } ] : null,
 			group.role === 'owner' && group.state === 'member' ? [ _('Recovery line'), () => this.backup() ] : null,
 			[ group.state === 'joining' ? _('Stop joining') : _('Leave'), () => this.leave(), 'cbi-button-negative' ]
 		].filter(tool => tool);
@@ -150,8 +151,8 @@ class Membership {
 			fingerprint: old => old || h('span', { 'class': 'ipop-fingerprint' }, request.fingerprint),
 			waits: words.duration(request.waits_s),
 			action: buttons([
-				[ _('Let in'), () => this.act('approve', which), 'cbi-button-positive important', _('Let in %s').format(request.name) ],
-				[ _('Refuse'), () => this.act('deny', which), 'cbi-button-negative', _('Refuse %s').format(request.name) ]
+				[ _('Let in'), row => this.act(row, 'approve', which), 'cbi-button-positive important', _('Let in %s').format(request.name) ],
+				[ _('Refuse'), row => this.act(row, 'deny', which), 'cbi-button-negative', _('Refuse %s').format(request.name) ]
 			])
 		} };
 	}
@@ -188,17 +189,22 @@ class Membership {
 			left: words.plural(each.left, _('one more router'), _('%d more routers')),
 			admitted: String(each.admitted),
 			expires: each.expires_in ? words.duration(each.expires_in) : _('for ever'),
-			action: buttons([ [ _('Take back'), () => this.act('uninvite', { invite: each.invite, group: this.name }), '', _('Take back the invite %s').format(each.invite) ] ])
+			action: buttons([ [ _('Take back'), row => this.act(row, 'uninvite', { invite: each.invite, group: this.name }), '', _('Take back the invite %s').format(each.invite) ] ])
 		} };
 	}
 
-	// At once, with what came of it beside the buttons.
-	act(method, args) {
+	// At once, with what came of it above; until then nothing of the row can be pressed again.
+	act(row, method, args) {
+		const buttons = row.querySelectorAll('button'), comeBack = elements.keepFocus();
+
+		buttons.forEach(each => { each.disabled = true; });
 		dialog.say(this.said, 'busy', _('One moment…'));
-		return daemon.ask(method, args).then(() => {
-			dialog.say(this.said, '', '');
-			return this.again();
-		}).catch(error => dialog.say(this.said, 'bad', error.message));
+		return daemon.ask(method, args).then(() => dialog.say(this.said, '', ''), error => dialog.say(this.said, 'bad', error.message))
+			.then(() => this.again()).then(() => {
+				buttons.forEach(each => { each.disabled = false; });
+				if (document.activeElement === document.body)
+					comeBack();
+			});
 	}
 
 	ask(method, args) {
@@ -241,7 +247,8 @@ class Membership {
 			_('This router\'s key for the group is deleted, and its devices no longer reach the others.'),
 			this.group.role === 'owner' ?
 				_('This router is the owner: the others stay connected, but nobody can make admins any more, unless it comes back with its recovery line.') :
-				_('The others still list it until an admin removes it. It can come back by a new invite.')
+				this.group.role === 'revoked' ? _('It can come back by a new invite.') :
+					_('The others still list it until an admin removes it. It can come back by a new invite.')
 		], _('Leave'), () => this.ask('leave', {}));
 	}
 

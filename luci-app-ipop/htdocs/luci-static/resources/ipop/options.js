@@ -107,6 +107,17 @@ return baseclass.extend({
 				help: _('Whether it forwards for members who can\'t meet directly')
 			},
 			{
+				name: 'relay_limit',
+				title: _('Relay limit'),
+				widget: 'Value',
+				datatype: 'range(0, 10000000)',
+				choices: [],
+				list: false,
+				default: '0',
+				expected: _('kbit/s from 1 to 10000000, or 0'),
+				help: _('How much it forwards for all members together; 0: up to 32000 for each')
+			},
+			{
 				name: 'stun',
 				title: _('STUN servers'),
 				widget: 'DynamicList',

@@ -1,10 +1,12 @@
 'use strict';
 'require baseclass';
 'require ipop.elements as elements';
+'require ipop.symbol as symbol';
 
-// Invites as QR codes: drawn by the library uqr where it is installed, read by a camera where the browser can.
+// Invites as QR codes: drawn, and read by a camera where the browser can.
 
 const h = elements.h;
+const MARGIN = 4;  // modules
 
 function canScan() {
 	return 'BarcodeDetector' in window && window.isSecureContext && !!(navigator.mediaDevices && navigator.mediaDevices.getUserMedia);
@@ -13,19 +15,17 @@ function canScan() {
 return baseclass.extend({
 	canScan,
 
-	// A place that gets the picture, or stays empty.
+	// The picture, with the light margin that belongs to it; null where the text is too long for one.
 	draw(text) {
-		const place = h('div', { 'class': 'ipop-qr', 'role': 'img', 'aria-label': _('The invite as a QR code') });
+		const dark = symbol.of(text), svg = elements.svg;
 
-		L.require('uqr').then(uqr => {
-			const drawn = new DOMParser().parseFromString(uqr.renderSVG(text, { border: 2 }), 'image/svg+xml').documentElement;
+		if (!dark)
+			return null;
+		const size = dark.length + 2 * MARGIN;
+		const path = dark.flatMap((row, y) => row.map((isDark, x) => isDark ? 'M%d,%dh1v1h-1z'.format(x + MARGIN, y + MARGIN) : ''));
 
-			// so that it can be made larger
-			if (!drawn.hasAttribute('viewBox'))
-				drawn.setAttribute('viewBox', '0 0 %s %s'.format(drawn.getAttribute('width'), drawn.getAttribute('height')));
-			place.replaceChildren(document.importNode(drawn, true));
-		}).catch(() => place.remove());
-		return place;
+		return h('div', { 'class': 'ipop-qr', 'role': 'img', 'aria-label': _('The invite as a QR code') },
+			svg('svg', { 'viewBox': '0 0 %d %d'.format(size, size), 'shape-rendering': 'crispEdges' }, svg('path', { 'd': path.join('') })));
 	},
 
 	// Shows what the camera sees in `video` until it has read a code; the Promise gives its text. `stop()` ends it.

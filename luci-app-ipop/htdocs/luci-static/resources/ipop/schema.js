@@ -10,7 +10,8 @@ function known(section, name) {
 	return options[section].options.find(option => option.name === name);
 }
 
-// LuCI leaves some fields without a name for a screen reader, and all without their explanation.
+// LuCI leaves some fields without a name for a screen reader, all without their explanation, and some for those to press
+// who may only read.
 function tell(node) {
 	for (const row of node.querySelectorAll('.cbi-value')) {
 		const title = row.querySelector('.cbi-value-title'), help = row.querySelector('.cbi-value-description');
@@ -22,7 +23,11 @@ function tell(node) {
 				field.setAttribute('aria-label', field.tagName === 'BUTTON' ? title.textContent + ': ' + field.textContent : title.textContent);
 			if (help)
 				field.setAttribute('aria-describedby', help.id);
+			if (!L.hasViewPermission())
+				field.disabled = true;
 		}
+		if (!L.hasViewPermission())
+			row.querySelectorAll('.btn, button').forEach(each => { each.hidden = true; });
 	}
 }
 
@@ -40,7 +45,7 @@ return baseclass.extend({
 
 	// The part of the form about this router; what stands in the file about it may be missing.
 	globals(map, title, help) {
-		if (!uci.get('ipop', 'globals') && L.hasViewPermission())
+		if (!uci.get('ipop', 'globals'))
 			uci.add('ipop', 'globals', 'globals');
 		const section = map.section(form.NamedSection, 'globals', 'globals', title, help);
 

@@ -4,7 +4,7 @@
 // What the daemon tells, in words for somebody who has never heard of it: whether it works, and if not, what to do.
 
 const THROUGH = 'through ';
-const INDEPENDENT = 'endpoint-independent';
+const ADVISED = 4;  // members that are spoken of
 
 function plural(n, one, many) {
 	return (n === 1 ? one : many).format(n);
@@ -73,7 +73,7 @@ function quotedNames(groups) {
 function trouble(group) {
 	if (group.state === 'joining')
 		return { level: 'warn', text: _('Joining “%s”: %s').format(group.name, group.text) };
-	if (group.state === 'damaged')
+	if (group.state === 'damaged' || group.text)
 		return { level: 'bad', text: _('“%s” does not work: %s').format(group.name, group.text) };
 	return null;
 }
@@ -82,10 +82,13 @@ function noBroker(group) {
 	return group.brokers.length && !group.brokers.some(broker => broker.connected);
 }
 
-// {level: 'good', 'warn' or 'bad', text: one sentence, notes: [what to do]}
-function verdict(status, peers) {
+// {level: 'good', 'warn', 'bad' or 'none', text: one sentence, notes: [what to do], next: what to press: 'begin', 'group',
+// 'invite' or nothing}
+function verdict(status, all) {
 	const groups = status.groups.filter(group => group.state !== 'off');
 	const troubles = groups.map(trouble).filter(each => each);
+	const lost = groups.filter(trouble).map(group => group.name);
+	const peers = all.filter(peer => !lost.includes(peer.group));
 	const connected = peers.filter(peer => peer.state === 'connected').length;
 	const away = peers.filter(peer => peer.state !== 'connected');
 	const notes = status.problems.slice();
@@ -97,17 +100,21 @@ function verdict(status, peers) {
 		return {
 			level: 'none',
 			text: _('This router is in no group yet.'),
-			notes: notes.concat(_('Create a group, or join one with an invite that a friend sends you.'))
+			notes: notes.concat(_('A group is one LAN of several homes: consoles, players and printers find each other as if all were in one house.'), _('Create a group, or join one with an invite that a friend sends you.')),
+			next: 'begin'
 		};
 	if (troubles.length && !peers.length)
-		return { level: troubles[0].level, text: troubles[0].text, notes: notes };
+		return { level: troubles[0].level, text: troubles[0].text, notes, next: 'group' };
 	if (!peers.length)
 		return {
 			level: 'warn',
 			text: _('Ready, but nobody else is in %s yet.').format(quotedNames(groups)),
-			notes: notes.concat(_('Invite somebody: they paste one line on their router.'))
+			notes: notes.concat(_('Invite somebody: they paste one line on their router.')),
+			next: 'invite'
 		};
-	notes.push(...troubles.map(each => each.text), ...away.slice(0, 4).map(advice));
+	notes.push(...troubles.map(each => each.text), ...away.slice(0, ADVISED).map(advice));
+	if (away.length > ADVISED)
+		notes.push(plural(away.length - ADVISED, _('One more is not connected.'), _('%d more are not connected.')));
 	if (!connected)
 		return {
 			level: 'bad',
@@ -133,30 +140,39 @@ function verdict(status, peers) {
 	};
 }
 
-// {level, text, help} of what stands between this router and the internet.
+// {level, text, help} of what stands between this router and the internet, for the words of src/ipop/outlook.py.
 function nat(answer) {
-	const ipv4 = answer.families.find(family => family.family === 'ipv4');
-	const forward = _('To be reached by everybody, let the router before this one forward UDP port %d to it, or switch on UPnP, NAT-PMP or PCP there.').format(answer.port);
+	const [ level, text ] = {
+		public: [ 'good', _('Everybody can reach this router directly: it has a public address.') ],
+		mapped: [ 'good', _('Everybody can reach this router directly: the router before it lets them through.') ],
+		firewall: [ 'good', _('This router has a public address, behind a firewall that lets in only what answers: nearly all members are reached directly.') ],
+		ipv6: [ 'good', _('There is only IPv6 here: members that have it are reached directly, the others through a member that has both.') ],
+		unseen: [ 'none', _('How this router looks from the internet is not known yet.') ],
+		blocked: [ 'bad', _('This network seems to block what IPOP needs (UDP).') ],
+		turn: [ 'warn', _('This network seems to block what IPOP needs (UDP): members are reached through the TURN server.') ],
+		nat: [ 'warn', _('Another router stands before this one: members are reached directly where that is possible.') ],
+		hard: [ 'warn', _('A strict router stands before this one: some members are reached through a member that relays.') ],
+		easy: [ 'good', _('An easy-going router stands before this one: everybody can reach this router while it is on.') ],
+		usual: [ 'good', _('An ordinary router stands before this one: nearly all members are reached directly.') ]
+	}[answer.means];
+	const help = {
+		forward: _('To be reached by everybody, let the router before this one forward UDP port %d to it, or switch on UPnP, NAT-PMP or PCP there.').format(answer.port),
+		outer: _('The router before this one forwards UDP port %d to it, but stands behind another one itself: to be reached by everybody, ask the internet provider for a public address.').format(answer.port),
+		open: _('To be reached by everybody, have the firewall before this router let UDP port %d in.').format(answer.port),
+		stun: _('The first connected member tells it, or a STUN server (Settings).'),
+		unblock: _('Ask whoever runs this network to let UDP out, which is quicker.'),
+		turn: _('Ask whoever runs this network to let UDP out, or add a TURN server (Settings).')
+	}[answer.help] || '';
 
-	if (answer.public)
-		return { level: 'good', text: _('Everybody can reach this router directly: it has a public address.'), help: '' };
-	if (answer.mapped_port)
-		return { level: 'good', text: _('Everybody can reach this router directly: the router before it lets them through.'), help: '' };
-	if (!ipv4 && !answer.seen.length)
-		return { level: 'none', text: _('How this router looks from the internet is not known yet.'), help: _('The first connected member tells it, or a STUN server (Settings).') };
-	if (ipv4 && ipv4.state === 'blocked')
-		return { level: 'bad', text: _('This network seems to block what IPOP needs (UDP).'), help: _('Ask whoever runs this network to let UDP out, or add a TURN server (Settings).') };
-	if (!ipv4 || ipv4.mapping === 'unknown')
-		return { level: 'warn', text: _('Another router stands before this one: members are reached directly where that is possible.'), help: forward };
-	if (ipv4.mapping !== INDEPENDENT)
-		return { level: 'warn', text: _('A strict router stands before this one: some members are reached through a member that relays.'), help: forward };
-	if (ipv4.filtering === INDEPENDENT)
-		return { level: 'good', text: _('An easy-going router stands before this one: everybody can reach this router while it is on.'), help: '' };
-	return { level: 'good', text: _('An ordinary router stands before this one: nearly all members are reached directly.'), help: forward };
+	return { level, text, help };
+}
+
+// Who has to be let in by somebody at this router.
+function waiting(status) {
+	return status.groups.filter(group => group.requests).map(group => _('Somebody waits to be let into “%s”.').format(group.name));
 }
 
 return baseclass.extend({
-	advice,
 	clock,
 	duration,
 	isDetour,
@@ -164,6 +180,7 @@ return baseclass.extend({
 	plural,
 	relay,
 	verdict,
+	waiting,
 	way,
 
 	size,

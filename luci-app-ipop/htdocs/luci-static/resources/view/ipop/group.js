@@ -27,17 +27,23 @@ return view.extend({
 	render(found) {
 		this.may = L.hasViewPermission();
 		this.failure = h('p', { 'class': 'ipop-said', 'role': 'status' });
-		this.none = h('p', { 'hidden': true }, _('This router is in no group.'));
+		this.none = h('p', { 'hidden': true }, _('This router is in no group.'), ' ', _('A group is one LAN of several homes: consoles, players and printers find each other as if all were in one house.'));
 		this.places = h('div', {});
+		this.rest = h('div', {}, this.none, this.places, this.may ? this.beginnings() : null);
+		this.wayOut = elements.wayOut();
+		this.looks = 0;
 		this.shown = elements.byName();
-		const page = elements.page(h('h2', {}, _('Group')), this.failure, this.none, this.places, this.may ? this.beginnings() : null);
+		const page = elements.page(h('h2', {}, _('Group')), this.failure, this.wayOut, this.rest);
 		this.update(found);
 		elements.look(() => this.look(), EVERY);
 		return page;
 	},
 
+	// Who asked first may be answered last, with what is over.
 	look() {
-		return load().then(found => this.update(found));
+		const turn = ++this.looks;
+
+		return load().then(found => { if (turn === this.looks) this.update(found); });
 	},
 
 	beginnings() {
@@ -104,6 +110,11 @@ return view.extend({
 	},
 
 	update(found) {
+		const isDown = !!found.error && found.error.kind === 'down';
+
+		this.wayOut.hidden = !isDown;
+		this.isKnown = this.isKnown || !found.error;
+		this.rest.hidden = isDown || !this.isKnown;
 		if (found.error) {
 			dialog.say(this.failure, 'bad', found.error.message);
 			return;

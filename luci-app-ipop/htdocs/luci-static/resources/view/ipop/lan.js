@@ -22,12 +22,12 @@ const GUARDS = {
 	pppoe: 'PPPoE', igd: _('UPnP gateway'), portmap: _('Port mapping'), router: _('This router'), unparsed: _('Disguised data')
 };
 
-// The section of a group; the daemon's names may be none of UCI's.
-function sectionOf(group, mayAdd) {
+// The section of a group, which may not be in the file yet; the daemon's names may be none of UCI's.
+function sectionOf(group) {
 	const found = uci.sections('ipop', 'group').find(each => (each.name || each['.name']) === group);
 
-	if (found || !mayAdd)
-		return found ? found['.name'] : null;
+	if (found)
+		return found['.name'];
 	const isFree = name => /^\w+$/.test(name) && !uci.get('ipop', name) && !(name in GUARDS);
 	let name = group;
 
@@ -67,8 +67,10 @@ return view.extend({
 
 	render([ groups, status ]) {
 		this.may = L.hasViewPermission();
+		if (groups.error || !this.may)
+			this.handleSave = this.handleSaveApply = this.handleReset = null;
 		if (groups.error)
-			return elements.page(h('h2', {}, _('LAN')), h('p', { 'class': 'ipop-said', 'data-level': 'bad', 'role': 'status' }, groups.error.message));
+			return elements.page(h('h2', {}, _('LAN')), h('p', { 'class': 'ipop-said', 'data-level': 'bad', 'role': 'status' }, groups.error.message), elements.wayOut());
 		const present = groups.filter(group => IN.includes(group.state));
 
 		this.map = new form.Map('ipop', null, null);
@@ -107,11 +109,9 @@ return view.extend({
 	},
 
 	addGroup(group) {
-		const name = sectionOf(group.name, this.may);
+		const name = sectionOf(group.name);
 		const title = '%h'.format(group.name);  // a form takes its texts for HTML
 
-		if (name === null)
-			return;
 		const section = this.map.section(form.NamedSection, name, 'group', _('Devices of “%s”').format(title),
 			_('A device is in the group when it is plugged into one of these ports, or in this Wi-Fi. It needs nothing else.'));
 		const add = (option, rest) => schema.add(section, 'group', option, rest);

@@ -24,7 +24,7 @@ return view.extend({
 	load,
 
 	render(first) {
-		this.box = h('pre', { 'class': 'ipop-log', 'tabindex': '0', 'role': 'log', 'aria-label': _('Log') });
+		this.box = h('pre', { 'class': 'ipop-log', 'tabindex': '0', 'role': 'log', 'aria-live': 'off', 'aria-label': _('Log') });
 		this.level = h('p', { 'class': 'ipop-help' }, _('How much is written is chosen in Settings, as “Log level”.'));
 		this.update(first);
 		elements.look(() => load().then(entries => this.update(entries)), EVERY);

@@ -1,6 +1,7 @@
 'use strict';
 'require view';
 'require fs';
+'require uci';
 'require ipop.daemon as daemon';
 'require ipop.dialog as dialog';
 'require ipop.elements as elements';
@@ -16,6 +17,7 @@ const EVERY = 5;  // s between two looks
 const SELDOM = 12;  // looks between two thorough ones
 const DEVICES = 3;  // looks between two at the devices: nothing else tells of a new one
 const EVENTS_MAX = 100;
+const FIRST = 'cbi-button-action important';  // what to press first
 const MARKS = { good: '✓', warn: '!', bad: '✕', none: '?' };
 
 function state(level, text) {
@@ -34,7 +36,7 @@ function nameOf(node) {
 
 return view.extend({
 	load() {
-		return this.thorough({ next: 0 });
+		return Promise.all([ this.thorough({ next: 0 }), L.resolveDefault(uci.load('ipop')) ]);
 	},
 
 	// All there is to know, or {error}.
@@ -53,7 +55,7 @@ return view.extend({
 		]).then(([ status, peers, events, devices ]) => ({ status, peers, events, devices }), error => ({ error }));
 	},
 
-	render(first) {
+	render([ first ]) {
 		this.looks = 0;
 		this.since = { next: 0 };
 		this.graphs = elements.byName();
@@ -93,7 +95,8 @@ return view.extend({
 			{ id: 'name', title: _('Device') }, { id: 'address', title: _('Address') }, { id: 'member', title: _('Behind'), isLong: true },
 			{ id: 'fqdn', title: _('Full name'), isLong: true }, { id: 'seen', title: _('Heard') }
 		], 'name');
-		this.noDevices = h('p', { 'class': 'ipop-quiet' }, _('No devices are known yet: they appear when one joins the group\'s Wi-Fi or port, here or elsewhere.'));
+		this.noDevices = h('p', { 'class': 'ipop-quiet' }, _('No devices are known yet: they appear when one joins the group\'s Wi-Fi or port, here or elsewhere.'),
+			' ', elements.link(_('Choose ports and Wi-Fi'), 'lan'));
 		this.maps = h('div', { 'class': 'ipop-map-place' });
 		this.drawings = elements.byName();
 		this.traffic = { in: h('span', { 'class': 'ipop-in' }), out: h('span', { 'class': 'ipop-out' }) };
@@ -101,13 +104,14 @@ return view.extend({
 		this.natHelp = h('p', { 'class': 'ipop-quiet' });
 		this.natFacts = h('dl', { 'class': 'ipop-facts' });
 		this.events = h('ol', { 'class': 'ipop-events', 'tabindex': '0', 'aria-label': _('What happened') });
-		this.rest = h('div', {},
-			elements.section(_('Members'), this.members.node,
+		this.ofGroups = h('div', {},
+			elements.section(_('Members'), elements.scroller(_('Members'), this.members.node),
 				h('div', { 'class': 'ipop-traffic' }, this.total.node, this.traffic.in, this.traffic.out)),
 			elements.section(_('Map'), this.maps, h('p', { 'class': 'ipop-legend', 'aria-hidden': 'true' },
 				h('span', { 'class': 'ipop-state', 'data-level': 'direct' }, _('direct')),
 				h('span', { 'class': 'ipop-state', 'data-level': 'relayed' }, _('relayed by another member, which sees nothing of it')),
-				h('span', { 'class': 'ipop-state' }, _('off')))),
+				h('span', { 'class': 'ipop-state' }, _('off')))));
+		this.rest = h('div', {}, this.ofGroups,
 			elements.section(_('Devices'), elements.scroller(_('Devices'), this.devices.node), this.noDevices),
 			elements.section(_('This router and the internet'), this.nat, this.natHelp,
 				h('details', {}, h('summary', {}, _('Details')), this.natFacts)),
@@ -117,18 +121,14 @@ return view.extend({
 
 	update(found) {
 		this.failed = !!found.error;
-		this.rest.hidden = this.failed;
-		if (this.failed) {
-			this.say('bad', found.error.message, found.error.kind === 'down' ? [ _('It may have been switched off in Settings, or have stopped: the log says more.') ] : []);
-			this.offer(found.error.kind === 'down' ? 'down' : '');
-			return;
-		}
+		if (this.failed)
+			return this.fail(found.error);
 		Object.assign(this, { status: found.status, peers: found.peers });
-		const said = words.verdict(found.status, found.peers);
+		const said = words.verdict(found.status, found.peers), waiting = words.waiting(found.status);
 
-		this.say(said.level, said.text, said.notes);
+		this.say(said.level, said.text, waiting.concat(said.notes));
 		this.rest.hidden = said.level === 'none';
-		this.offer(said.level === 'none' ? 'none' : found.peers.length ? '' : 'alone');
+		this.offer(waiting.length ? 'requests' : said.next || '');
 		if (found.topology)
 			this.topology = found.topology;
 		this.showMembers();
@@ -139,6 +139,21 @@ return view.extend({
 			this.showNat(found.nat);
 		this.drawMaps();
 		this.showEvents(found.events);
+	},
+
+	// What was known stays, unless it is certain that it no longer holds.
+	fail(error) {
+		const isDown = error.kind === 'down', isOff = isDown && uci.get('ipop', 'globals', 'enabled') === '0';
+
+		this.rest.hidden = isDown || !this.status;
+		if (isOff)
+			this.say('bad', _('IPOP is switched off on this router.'), []);
+		else
+			this.say('bad', error.message, {
+				down: [ _('It may have stopped: the log says more.') ],
+				slow: [ _('The router may be busy. This page goes on asking.') ]
+			}[error.kind] || []);
+		this.offer(isOff ? 'off' : isDown ? 'down' : '');
 	},
 
 	say(level, text, notes) {
@@ -157,17 +172,17 @@ return view.extend({
 		if (what === this.offered || !L.hasViewPermission())
 			return;
 		this.offered = what;
-		const go = page => () => { window.location = L.url('admin/vpn/ipop/' + page); };
+		const go = (text, page, kind) => elements.button(text, () => { window.location = L.url('admin/vpn/ipop/' + page); }, kind || FIRST);
 
-		this.buttons.replaceChildren(...{
-			'': [],
-			alone: [ elements.button(_('Invite somebody'), go('group'), 'cbi-button-action important') ],
-			none: [
-				elements.button(_('Create a group'), go('group'), 'cbi-button-action important'),
-				elements.button(_('Join a group'), go('group'), 'cbi-button-action')
-			],
-			down: [ elements.button(_('Start IPOP'), () => this.start(), 'cbi-button-action important') ]
-		}[what]);
+		this.buttons.replaceChildren(...({
+			begin: () => [ go(_('Create a group'), 'group'), go(_('Join a group'), 'group', 'cbi-button-action') ],
+			group: () => [ go(_('Show the group'), 'group') ],
+			invite: () => [ go(_('Invite somebody'), 'group') ],
+			requests: () => [ go(_('Show who waits'), 'group') ],
+			off: () => [ go(_('Settings'), 'settings') ],
+			down: () => [ elements.button(_('Start IPOP'), () => this.start(), FIRST) ],
+			'': () => []
+		})[what]());
 	},
 
 	start() {
@@ -191,6 +206,7 @@ return view.extend({
 			.map(peer => this.memberRow({ name: peer.name, fingerprint: peer.public_key, state: '' }, peer, false));
 
 		this.members.update(members.concat(others));
+		this.ofGroups.hidden = !members.length && !others.length;
 	},
 
 	memberRow(member, peer, several) {
@@ -215,8 +231,8 @@ return view.extend({
 		const traffic = this.status.traffic;
 		const now = this.total.update({ in: traffic.bytes_in, out: traffic.bytes_out }, Date.now());
 
-		elements.setText(this.traffic.in, _('↓ received: %s').format(now ? words.rate(now.in) : words.size(traffic.bytes_in)));
-		elements.setText(this.traffic.out, _('↑ sent: %s').format(now ? words.rate(now.out) : words.size(traffic.bytes_out)));
+		elements.setText(this.traffic.in, _('↓ received: %s').format(now ? words.rate(now.in) : '–'));
+		elements.setText(this.traffic.out, _('↑ sent: %s').format(now ? words.rate(now.out) : '–'));
 	},
 
 	showDevices(devices) {
