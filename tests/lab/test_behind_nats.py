@@ -15,8 +15,8 @@ def sent_by(host, interface):
 
 
 def ways(home):
-    """{member's name: how it is reached}"""
-    return {peer["name"]: peer["endpoint"] for peer in home.daemon.ask("peers")}
+    """{member's name: how it is reached; "" while it is not}"""
+    return {peer["name"]: peer["endpoint"] or "" for peer in home.daemon.ask("peers")}
 
 
 def test_two_homes_behind_one_nat_talk_inside_it(lab):

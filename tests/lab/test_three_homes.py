@@ -142,7 +142,7 @@ def test_without_layer_2_devices_reach_each_other_and_hear_no_broadcasts(lab):
     den, cabin = town(lab, "den", "cabin", mode="route")
     nas, tv = plug(den, "nas"), plug(cabin, "tv")
     ours = [wait_for(lambda device=device: ula(device), 15, "an IPv6 address") for device in (nas, tv)]
-    assert nas.ping(tv.address).received and tv.ping(ours[0]).received and nas.ping(ours[1]).received
+    assert nas.reaches(tv.address) and tv.reaches(ours[0]) and nas.reaches(ours[1])
     nas.spawn(["busybox", "httpd", "-f", "-p", "80", "-h", BIN])
     wait_for(lambda: nas.run(["ss", "-Hltn", "sport = :80"]).stdout, 5, "a web server")
     assert tv.run(["busybox", "wget", "-q", "-O", "-", f"http://{nas.address}/ipop"]).stdout
