@@ -29,7 +29,7 @@ help:
 	@echo 'make feed            packages for OpenWrt and their signed index, in build/feed, with no SDK'
 	@echo 'make serve-feed      the same, by HTTP to routers nearby, and what to type there'
 	@echo 'make lint            ruff, and every portable file through the MicroPython compiler'
-	@echo 'make reference       write the options anew in README.md and for LuCI, from src/ipop/config.py'
+	@echo 'make reference       write the options anew in README.md and for LuCI, from src/ipop/config/config.py'
 	@echo 'make translations    write the texts of the web interface anew into its catalogs, luci-app-ipop/po'
 	@echo 'make pictures        take the pictures of the web interface anew'
 	@echo 'make clean           forget what was installed into this folder'

@@ -3,7 +3,7 @@
 import re
 
 import reference
-from ipop.config import SECTIONS
+from ipop.config.config import SECTIONS
 
 ANEW = "run 'make reference'"
 # LuCI's names for what it can check (validation.js in luci-base), as far as they need no other

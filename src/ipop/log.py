@@ -51,7 +51,7 @@ def error(text):
 
 
 def warning(text, kind=None, group=""):
-    """With a `kind`, one of those in methods.py, it is an event as well, of a group or of none."""
+    """With a `kind`, one of those in control/methods.py, it is an event as well, of a group or of none."""
     _say(1, text, kind, group)
 
 

@@ -11,8 +11,8 @@ name = sys.argv.pop()
 sys.argv.extend((os.getenv("IPOP_ARGUMENTS") or "").split("\x1f")[:-1])
 
 if name == "ipopd":
-    from ipop.daemon import main
+    from ipop.daemon.daemon import main
 else:
-    from ipop.cli import main
+    from ipop.command.cli import main
 
 sys.exit(main())

@@ -1,4 +1,4 @@
-"""The options of the configuration, for people and for LuCI: made of the one table of them, ipop.config.SECTIONS.
+"""The options of the configuration, for people and for LuCI: made of the one table, SECTIONS in ipop.config.config.
 
     reference.py            write both anew: the block in README.md, and LuCI's module options.js
     reference.py readme     print that block
@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-from ipop.config import ABOUT, SECTIONS
+from ipop.config.config import ABOUT, SECTIONS
 from ipop.lan.guards import GUARDS
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +59,7 @@ def luci():
     guards = ",\n".join([f"\t\t{{ name: {_text(each.name)}, help: {_said(each.text)} }}" for each in GUARDS])
     return (
         "'use strict';\n'require baseclass';\n\n"
-        "// The options of /etc/config/ipop. 'make reference' writes this from src/ipop/config.py.\n\n"
+        "// The options of /etc/config/ipop. 'make reference' writes this from src/ipop/config/config.py.\n\n"
         f"return baseclass.extend({{\n{sections},\n\n\tguards: [\n{guards}\n\t]\n}});\n"
     )
 

@@ -5,7 +5,7 @@ from feeds import ROOT
 from lab import Lab
 from netns import wait_for
 
-from ipop.mosquitto import configuration
+from ipop.command.mosquitto import configuration
 
 FILE = ROOT / "openwrt-feed/ipop-broker/files/ipop-broker.conf"
 # as much of procd as writes down what it is told

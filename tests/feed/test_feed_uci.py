@@ -2,7 +2,7 @@
 
 from netjsonconfig import OpenWrt
 
-from ipop import uci
+from ipop.config import uci
 
 
 def test_the_shipped_configuration_means_the_same_to_others(packages):

@@ -35,7 +35,7 @@ from cables import WanCable, link
 from nacl.public import PrivateKey
 from netns import BIN, Host, LabError, wait_for
 
-from ipop.command import Daemon as Answers
+from ipop.command.command import Daemon as Answers
 from ipop.errors import UserError
 from ipop.ports import Client
 

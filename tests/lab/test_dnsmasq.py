@@ -6,7 +6,7 @@ import sys
 import pytest
 from netns import PROGRAMS, Host, wait_for
 
-from ipop.hostsfile import hosts_text
+from ipop.home.hostsfile import hosts_text
 from ipop.lan.devices import Devices
 from ipop.ports import crypto, shared
 

@@ -5,7 +5,7 @@ from brokers import Mosquitto
 from groups import asked, console_of, group_of, invite, join, new_home, wait_connected
 from netns import wait_for
 
-from ipop import state
+from ipop.daemon import state
 from ipop.group.charter import Charters
 from ipop.group.identity import Identity
 from ipop.group.store import Shelf

@@ -13,9 +13,9 @@ from lab import ROOT
 from netns import wait_for
 from ubusd import Guest, HostileUbusd, Ubusd
 
-from ipop.methods import METHODS
+from ipop.control.methods import METHODS
+from ipop.control.ubus_client import UbusError
 from ipop.ubus import blob
-from ipop.ubus_client import UbusError
 
 PROGRAM = Path(__file__).parent / "programs/bus_caller.py"
 

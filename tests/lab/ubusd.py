@@ -8,9 +8,9 @@ from pathlib import Path
 
 from netns import wait_for
 
+from ipop.control.ubus_client import Ubus, UbusError
 from ipop.ports import Client, clock
 from ipop.ubus.connection import Added, Answered, Connection, Heard, Invoked
-from ipop.ubus_client import Ubus, UbusError
 
 STAND_IN = "stand-in"
 REAL = "ubusd"

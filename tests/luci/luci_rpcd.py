@@ -18,9 +18,9 @@ import time
 
 from uci_files import UciFiles
 
-from ipop.control import ControlClient
+from ipop.control.methods import METHODS
+from ipop.control.protocol import ControlClient
 from ipop.errors import UserError
-from ipop.methods import METHODS
 
 OK, INVALID_ARGUMENT, METHOD_NOT_FOUND, NOT_FOUND, NO_DATA, DENIED, TIMEOUT = 0, 2, 3, 4, 5, 6, 7
 PASSWORD = "secret"

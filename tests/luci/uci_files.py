@@ -2,7 +2,7 @@
 
 import copy
 
-from ipop import uci
+from ipop.config import uci
 
 OK, INVALID_ARGUMENT, NOT_FOUND = 0, 2, 4
 

@@ -17,7 +17,7 @@ from line import Line
 from router import PORT, RELEASE, SOME_DAY_IN_2025, Router
 from simulation import Simulation
 
-from ipop import state
+from ipop.daemon import state
 from ipop.errors import Rejected
 from ipop.group import charter, identity, invite
 from ipop.group.entry import ADMIN

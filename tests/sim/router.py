@@ -2,12 +2,12 @@
 
 It does for its Node what the daemon's shell does in the field: hands it datagrams, frames and the time, sends
 what it wants sent, and keeps on flash what must outlive the process. `restart` is SIGKILL and a new start: the
-addresses learned since the last save (see ipop/state.py) are gone.
+addresses learned since the last save (see ipop/daemon/state.py) are gone.
 """
 
 from console import Lan
 
-from ipop import state
+from ipop.daemon import state
 from ipop.node import Node, PeerConfig
 from ipop.ports import crypto
 from ipop.wg.timestamps import Timestamps

@@ -1,9 +1,9 @@
 """What is asked on ubus is answered in the shapes of ubus, with text where it can't be done, and never late."""
 
-from ipop.bus_object import BusObject
-from ipop.control import Deferred, Refusal
+from ipop.control.bus_object import BusObject
+from ipop.control.jobs import JOBS_MAX, Jobs
+from ipop.control.protocol import Deferred, Refusal
 from ipop.errors import UserError
-from ipop.jobs import JOBS_MAX, Jobs
 from ipop.ubus import blob
 
 

@@ -2,9 +2,9 @@
 
 import json
 
-from ipop import cli, pages
-from ipop.control import ControlSession, Deferred, Refusal
-from ipop.show import Cell, Column, Page, duration, milliseconds, size
+from ipop.command import cli, pages
+from ipop.command.show import Cell, Column, Page, duration, milliseconds, size
+from ipop.control.protocol import ControlSession, Deferred, Refusal
 from ipop.words import nearest, printable, quoted
 
 CABIN = {

@@ -1,6 +1,6 @@
 """What stands in /etc/config/ipop is what the daemon does; whatever is wrong with it is said in a line that helps."""
 
-from ipop import config
+from ipop.config import config
 from ipop.errors import ConfigError
 from ipop.values import key_text
 

@@ -2,10 +2,10 @@
 
 import json
 
-from ipop import control
-from ipop.control import ControlClient, ControlSession, Deferred, Refusal
+from ipop.control import protocol
+from ipop.control.methods import METHODS
+from ipop.control.protocol import ControlClient, ControlSession, Deferred, Refusal
 from ipop.errors import UserError
-from ipop.methods import METHODS
 
 
 class Daemon:
@@ -133,7 +133,7 @@ def test_nobody_waits_after_the_connection_is_gone():
 
 def test_only_so_many_wait():
     daemon = Daemon()
-    for _ in range(control.PENDING_MAX):
+    for _ in range(protocol.PENDING_MAX):
         assert daemon.send(ask("ping", {"peer": "cabin"})) == []
     assert daemon.error(ask("ping", {"peer": "cabin"}))[0] == "too-many"
     daemon.waiting[0].resolve(1)
@@ -215,7 +215,7 @@ def test_who_does_not_read_the_answers_can_not_ask_on():
     for _ in range(200):
         session.handle_bytes(line(ask("status")), 0)
     assert session.closing
-    assert len(drain(session)) < control.BACKLOG_MAX + 5000
+    assert len(drain(session)) < protocol.BACKLOG_MAX + 5000
 
 
 def test_no_bytes_break_a_session():

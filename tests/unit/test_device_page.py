@@ -5,7 +5,7 @@ import json
 from test_cli import Page
 from test_group_commands import printed
 
-from ipop.device_page import show_devices
+from ipop.command.devices import show_devices
 
 NAS = {
     "name": "nas",

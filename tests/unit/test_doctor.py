@@ -2,7 +2,8 @@
 
 from test_config import load
 
-from ipop import RELEASED, uci
+from ipop import RELEASED
+from ipop.config import uci
 from ipop.doctor import checks, openwrt
 from ipop.doctor.checks import examine
 from ipop.doctor.facts import Facts

@@ -4,8 +4,8 @@ import json
 
 from test_group_commands import Router
 
-from ipop import cli
-from ipop.control import ControlSession
+from ipop.command import cli
+from ipop.control.protocol import ControlSession
 
 CAME = {"seq": 7, "time": 1000, "kind": "connected", "group": "friends", "text": "cabin: connected, at 203.0.113.7:1"}
 BROKEN = {"seq": 8, "time": 1060, "kind": "problem", "group": "", "text": "the disk is full"}

@@ -4,9 +4,9 @@ import json
 
 from test_cli import Connection, Ports
 
-from ipop import cli
-from ipop.control import ControlSession, Refusal
-from ipop.methods import METHODS
+from ipop.command import cli
+from ipop.control.methods import METHODS
+from ipop.control.protocol import ControlSession, Refusal
 
 FRIENDS, DEN, HOME = "7QK2-M4TF-A9XC-PW3D", "8XXX-M4TF-A9XC-PW3D", "9ABC-M4TF-A9XC-PW3D"
 GROUP = {

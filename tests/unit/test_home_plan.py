@@ -1,6 +1,6 @@
 """A router joins a group, and its home's devices have addresses, names and a way out: nobody filled in a field."""
 
-from ipop import config
+from ipop.config import config
 from ipop.errors import UserError
 from ipop.group.charter import Charter
 from ipop.home import dnsmasq, firewall, plan

@@ -2,8 +2,8 @@
 
 from binascii import hexlify
 
-from ipop.hostsfile import HEADER, hosts_text
-from ipop.leases import LeaseWatch
+from ipop.home.hostsfile import HEADER, hosts_text
+from ipop.home.leases import LeaseWatch
 from ipop.ports import clock, crypto, files, shared
 
 RECORDS = [("10.77.2.1", "router.cabin.friends.internal"), ("fd12::20", "nas.cabin.friends.internal")]

@@ -1,7 +1,7 @@
 """Whoever asks again and again what has happened hears each thing once, and after a restart what is new."""
 
 from ipop import log
-from ipop.journal import EVENTS_MAX, Journal
+from ipop.control.journal import EVENTS_MAX, Journal
 
 
 def journal_of(n):

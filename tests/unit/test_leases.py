@@ -2,7 +2,7 @@
 
 from pair import Dice
 
-from ipop.leases import LEASES_MAX, LOOK_EVERY, LeaseWatch, parse_leases
+from ipop.home.leases import LEASES_MAX, LOOK_EVERY, LeaseWatch, parse_leases
 
 TEXT = """1764374400 02:00:00:00:00:01 10.77.2.20 nas 01:02:00:00:00:00:01
 1764374401 02:00:00:00:00:0a 10.77.2.21 * *

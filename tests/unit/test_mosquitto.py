@@ -1,8 +1,8 @@
 """`ipop broker`: who reads it knows what to do, and mosquitto understands it (see tests/lab)."""
 
-from ipop.command import Shell
+from ipop.command.command import Shell
+from ipop.command.mosquitto import BROKER, configuration
 from ipop.errors import UserError
-from ipop.mosquitto import BROKER, configuration
 
 
 class Programs:

@@ -1,8 +1,8 @@
 """`ipop nat` says in one sentence what stands in the way, and what would help."""
 
-from ipop import outlook
-from ipop.nat import show_nat, verdict
-from ipop.show import GREEN, RED, YELLOW, Page
+from ipop.command.nat import show_nat, verdict
+from ipop.command.show import GREEN, RED, YELLOW, Page
+from ipop.daemon import outlook
 
 FOUND = {
     "family": "ipv4",

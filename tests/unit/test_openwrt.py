@@ -3,7 +3,7 @@
 from openwrt_configs import FACTORY, USED
 from uci_state import UciState
 
-from ipop import config, uci
+from ipop.config import config, uci
 from ipop.errors import UserError
 from ipop.openwrt import lan, steps
 from ipop.openwrt.there import There, one, words

@@ -1,14 +1,6 @@
 """A way to a peer counts only when a nonce that went there came back from there."""
 
-from ipop.overlay.paths import (
-    PEER_MAX,
-    PROBE_GAP,
-    PROBE_LIFE,
-    PROBES_MAX,
-    UNPROMPTED_MAX,
-    UNPROMPTED_MIN,
-    Paths,
-)
+from ipop.overlay.paths import PEER_MAX, PROBE_GAP, PROBE_LIFE, PROBES_MAX, UNPROMPTED_MAX, UNPROMPTED_MIN, Paths
 from ipop.overlay.wayfinder import LADDER
 from ipop.ports import crypto
 

@@ -3,18 +3,7 @@
 from pair import Dice
 
 from ipop.errors import Rejected
-from ipop.lan.pieces import (
-    BYTES,
-    FRAME_MAX,
-    FRAMES,
-    HEADER,
-    LIFE,
-    PIECES_MAX,
-    TOTAL,
-    WINDOW,
-    Assembler,
-    Cutter,
-)
+from ipop.lan.pieces import BYTES, FRAME_MAX, FRAMES, HEADER, LIFE, PIECES_MAX, TOTAL, WINDOW, Assembler, Cutter
 from ipop.overlay.pathmtu import MIN, SAFE, SAFE_DETOUR, room
 
 CABIN, DEN = "cabin", "den"  # links

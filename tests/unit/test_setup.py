@@ -5,11 +5,11 @@ from test_cli import CABIN, HUT, Ports
 from test_openwrt import CHESS, entry
 from uci_state import UciState
 
-from ipop import cli
-from ipop.control import Refusal
+from ipop.command import cli
+from ipop.control.protocol import Refusal
+from ipop.control.ubus_client import UbusError
 from ipop.openwrt import apply, hosts, lan, nat
 from ipop.openwrt.there import PACKAGES
-from ipop.ubus_client import UbusError
 
 CONFIG = """
 config globals 'globals'

@@ -2,7 +2,7 @@
 
 import json
 
-from ipop.state import SAVE_EVERY, SETTLE, Keeper, dump, load
+from ipop.daemon.state import SAVE_EVERY, SETTLE, Keeper, dump, load
 from ipop.values import key_text
 
 KEY = bytes(range(32))

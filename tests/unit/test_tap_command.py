@@ -2,7 +2,7 @@
 
 import json
 
-from ipop import cli
+from ipop.command import cli
 from ipop.errors import UserError
 
 WISHES = "/var/run/ipop/lan.json"

@@ -1,6 +1,6 @@
 """A file means to us what it means to OpenWrt's own tools; one that they refuse is refused with its line."""
 
-from ipop import uci
+from ipop.config import uci
 from ipop.errors import ConfigError
 
 HOME = """

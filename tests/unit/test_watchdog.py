@@ -1,6 +1,6 @@
 """procd ends us when our loop is stuck, and only then."""
 
-from ipop.watchdog import Watchdog
+from ipop.daemon.watchdog import Watchdog
 
 
 def kicks(seconds, until, answer=None):

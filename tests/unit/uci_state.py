@@ -1,6 +1,6 @@
 """What `uci` keeps: a stand-in that does what a batch says, and writes the files as `uci export` and `commit` do."""
 
-from ipop import uci
+from ipop.config import uci
 from ipop.openwrt.there import PACKAGES
 
 

@@ -4,9 +4,9 @@ A Finding that is wrong says what is so, and what to do about it.
 """
 
 from .. import RELEASED
-from ..nat import verdict
-from ..pages import advice
-from ..show import duration
+from ..command.nat import verdict
+from ..command.pages import advice
+from ..command.show import duration
 from . import openwrt
 from .finding import good, wrong
 from .nftables import CLOSED, OPEN, port_is

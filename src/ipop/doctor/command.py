@@ -1,7 +1,7 @@
 """`ipop doctor`: everything that usually goes wrong, and how each is mended."""
 
-from ..command import Command
-from ..show import RED
+from ..command.command import Command
+from ..command.show import RED
 
 
 def _doctor(shell):

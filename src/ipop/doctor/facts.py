@@ -3,9 +3,9 @@
 Whatever can't be had is None, and no check says anything about it but the one whose subject it is.
 """
 
-from .. import config, uci
-from ..command import EACCES, ENOENT
-from ..control import Refusal
+from ..command.command import EACCES, ENOENT
+from ..config import config, uci
+from ..control.protocol import Refusal
 from ..errors import ConfigError, UserError
 from ..openwrt import lan, steps, there
 from ..words import why
@@ -24,7 +24,7 @@ class Facts:
         self.options = None  # the Config
         self.wrong = None  # what is wrong with it, text
         self.unreachable = None  # why the daemon can't be asked, text
-        self.status = None  # as the daemon answers, methods.py
+        self.status = None  # as the daemon answers, control/methods.py
         self.groups = self.peers = ()
         self.nat = None
         self.no_tun = None  # the number of an error
@@ -172,7 +172,7 @@ def _undone(ports, facts):
 
 
 def _ubus(path):
-    from ..ubus_client import Ubus, UbusError
+    from ..control.ubus_client import Ubus, UbusError
 
     try:
         bus = Ubus(path)

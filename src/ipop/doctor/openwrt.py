@@ -1,6 +1,6 @@
 """What OpenWrt's own files say of a group's network: is its bridge in a zone, are its DHCP's addresses its own?"""
 
-from .. import config
+from ..config import config
 from ..wire import address
 from .finding import good, wrong
 

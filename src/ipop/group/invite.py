@@ -21,8 +21,8 @@ anybody look at the JSON.
 import json
 from collections import namedtuple
 
+from ..command.show import duration
 from ..errors import Rejected, UserError
-from ..show import duration
 from ..values import key_text, parse_key
 from ..words import quoted
 from . import line

@@ -48,9 +48,9 @@ def search_domains(homes, group, suffix):
 
 
 def listing(homes, group, suffix, now, seen_at, way, places=()):
-    """Each device as `ipop devices` shows it (methods.py). `seen_at(MAC)` says when (ms) it was heard last, `way(link)`
-    how a member is reached, in words; both may say None. `places` is {MAC: the link of the Home where it is}: one that
-    was carried isn't shown where it was before, though its lease there goes on."""
+    """Each device as `ipop devices` shows it (control/methods.py). `seen_at(MAC)` says when (ms) it was heard last,
+    `way(link)` how a member is reached, in words; both may say None. `places` is {MAC: the link of the Home where it
+    is}: one that was carried isn't shown where it was before, though its lease there goes on."""
     shown, zone, there = [], _zone(group, suffix), {home.link: home.entries for home in homes}
     for home, label in _labelled(homes):
         for entry in home.entries.values():

@@ -11,13 +11,13 @@ So this takes some seconds, in which procd must be free to reload netifd, fw4 an
 at a time: one that calls this must not wait for it, or each waits for the other.
 """
 
-from .. import config
-from ..command import ENOENT
-from ..control import Refusal
+from ..command.command import ENOENT
+from ..config import config
+from ..config.uci import parse
+from ..control.protocol import Refusal
+from ..control.ubus_client import Ubus
 from ..errors import UserError
 from ..home.plan import dotted
-from ..ubus_client import Ubus
-from ..uci import parse
 from ..words import quoted, why
 from . import hosts, lan, nat, rpcd, shown, steps
 from .device import bridge_of, is_bridge

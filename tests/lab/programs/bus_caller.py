@@ -3,8 +3,8 @@ STATUS"; at last come the ms that the longest turn of the loop took."""
 
 import sys
 
-from ipop.bus import Bus
-from ipop.jobs import Jobs
+from ipop.control.bus import Bus
+from ipop.control.jobs import Jobs
 from ipop.ports import Poller, clock
 
 

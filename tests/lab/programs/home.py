@@ -9,7 +9,7 @@ undoes all. It prints what is wrong, "idle" when nothing of it is left, else "we
 import json
 import sys
 
-from ipop import config
+from ipop.config import config
 from ipop.group.charter import Charter
 from ipop.home import plan, service
 from ipop.home.options import MAPS

@@ -5,7 +5,7 @@
 
 import sys
 
-from ipop import daemon
+from ipop.daemon import daemon
 from ipop.lan.address_guard import AddressGuard
 from ipop.lan.bindings import LAN
 from ipop.lan.floods import StormLimit

@@ -1,7 +1,7 @@
 'use strict';
 'require baseclass';
 
-// The options of /etc/config/ipop. 'make reference' writes this from src/ipop/config.py.
+// The options of /etc/config/ipop. 'make reference' writes this from src/ipop/config/config.py.
 
 return baseclass.extend({
 	globals: {

@@ -140,7 +140,7 @@ function verdict(status, all) {
 	};
 }
 
-// {level, text, help} of what stands between this router and the internet, for the words of src/ipop/outlook.py.
+// {level, text, help} of what stands between this router and the internet, for the words of src/ipop/daemon/outlook.py.
 function nat(answer) {
 	const [ level, text ] = {
 		public: [ 'good', _('Everybody can reach this router directly: it has a public address.') ],

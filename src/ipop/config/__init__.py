@@ -1,0 +1,1 @@
+"""The configuration: its syntax, its meaning, and how the daemon reads it."""

@@ -1,0 +1,1 @@
+"""`ipopd`: the one loop, and what it holds."""
