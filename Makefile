@@ -45,7 +45,7 @@ demo-clean:
 
 # Six at a time: three wait for what takes minutes, and the lab's others mostly wait too. A chosen few run one by one, so that -s and --pdb work.
 test: lint $(BUILT)
-	@INTERPRETER=$(INTERPRETER) $(BIN)/pytest $(if $(T),$(T),-q -n 6 --dist loadgroup)
+	@INTERPRETER=$(INTERPRETER) $(BIN)/pytest $(if $(T),$(T),-q -n 6 --dist loadgroup --no-loadscope-reorder)
 
 matrix:
 	@tests/setup test
