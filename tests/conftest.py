@@ -42,7 +42,13 @@ def pytest_collection_modifyitems(config, items):
     """Workers begin with what takes longest, so that none of them is left alone with it. The rest is mixed: what
     computes runs beside what waits."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: (-seconds(item), zlib.crc32(item.nodeid.encode())))
+        items.sort(key=lambda item: (-seconds(item), zlib.crc32(group(item).encode())))
+
+
+def group(item):
+    """What stays together, on one worker and in its order."""
+    marker = item.get_closest_marker("xdist_group")
+    return marker.args[0] if marker else item.nodeid
 
 
 def seconds(item):

@@ -197,6 +197,12 @@ class EndlessPing:
         self._process.interrupt()
         return len(set(range(1, enough - 1)) - self._answered())  # of the last two one may have overtaken the other
 
+    def is_silent(self):
+        """Whether nothing is answered for a second."""
+        before = len(self._answered())
+        time.sleep(1)
+        return len(self._answered()) == before
+
     def _answered(self):
         return {int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", self._process.output)}
 

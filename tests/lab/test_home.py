@@ -8,7 +8,6 @@
 
 import json
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -218,11 +217,10 @@ def test_what_is_allowed_no_more_ends_also_where_it_is_under_way(home):
     ways = (home.pc, home.server.address), (stranger, "10.77.133.20"), (nas, "10.77.3.10")
     assert all(reaches(device, address) for device, address in ways)
     pings = [device.start_ping(address) for device, address in ways]
-    time.sleep(1)
+    wait_for(lambda: not any(ping.is_silent() for ping in pings), 5, "answers to all")
     home.change()
     wait_for(lambda: not reaches(home.pc, home.server.address), 5, "no way out")
-    time.sleep(1)
-    assert all(ping.lost() > 5 for ping in pings)
+    wait_for(lambda: all(ping.is_silent() for ping in pings), 5, "the end of all")
 
 
 def test_of_the_router_others_see_no_more_than_that_it_is_there(home):
@@ -291,7 +289,8 @@ def test_a_killed_daemons_devices_are_served_on_and_its_successor_takes_over(hom
     home.serve(slice=9, member="hut", well=False)
     wait_for(lambda: home.addresses()[:1] == ["10.77.9.1/16"], 5, "the address of another slice")
     home.wait_well()
-    assert home.addresses() == ["10.77.9.1/16", f"{ULA}:9:1/64"] and len(home.dnsmasqs()) == 1
+    assert home.addresses() == ["10.77.9.1/16", f"{ULA}:9:1/64"]
+    wait_for(lambda: len(home.dnsmasqs()) == 1, 5, "one dnsmasq")
 
 
 def test_a_change_is_followed_without_a_restart(home):

@@ -82,9 +82,8 @@ def shed_by(who):
 class Router:
     """One member's Group, connected to nobody unless it is told so."""
 
-    clock = Clock()
-
     def __init__(self, me, kept=None):
+        self.clock = Clock()
         self.now = 0
         self.dropped = []
         self.gossip = Gossip()

@@ -146,6 +146,7 @@ class Network:
         fd = self.tap.fileno()
         batch = self._frames
         batch.clear()
+        self._send_queued()  # what opens a session at its other end goes before what passes it
         self._set_problem(self.tap.name, self.tap.receive(batch))
         self.node.handle_frames(batch, clock.monotonic())
         self._uplink.send_batch(batch, self.node.count, self._handle_too_large)
