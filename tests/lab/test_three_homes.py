@@ -301,7 +301,8 @@ def test_a_device_that_is_carried_to_another_home_works_there_within_five_second
              "the tv, by IPv6, where it is now")
     assert tv.renew()["dns"] == router_of(den)
     assert phone.reaches(tv.address) and nas.reaches(tv.address)
-    wait_for(lambda: listed_at(lodge)["tv"]["member"] == "den", 10, "the tv in the lodge's list, where it is now")
+    wait_for(lambda: ("tv", "den") in [(each["name"], each["member"]) for each in lodge.daemon.ask("devices")], 10,
+             "the tv in the lodge's list, where it is now")
     assert [each["name"] for each in lodge.daemon.ask("devices")].count("tv") == 1
 
 
