@@ -114,7 +114,7 @@ def files_of(distribution):
 def interpreter_files():
     """CPython's binary and what of its own library a running ipopd has loaded."""
     library = sysconfig.get_path("stdlib")
-    program = ("import sys, ipop.daemon, ipop.cli\n"
+    program = ("import sys, ipop.daemon.daemon, ipop.command.cli\n"
                "for module in list(sys.modules.values()): print(getattr(module, '__file__', None))")
     loaded = subprocess.run([BIN / "python", "-c", program], capture_output=True, text=True, check=True).stdout
     files = [line for line in loaded.splitlines() if line.startswith(library) and "-packages/" not in line]
