@@ -10,6 +10,11 @@ import heapq
 _SLACK = 64  # entries that may be stale before the heap is swept
 
 
+def earlier(a, b):
+    """The earlier of two times (ms), either of which may be None. It makes no garbage: the loop asks at each turn."""
+    return a if b is None or a is not None and a <= b else b
+
+
 class Deadlines:
     def __init__(self):
         self._heap = []

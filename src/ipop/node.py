@@ -11,7 +11,7 @@ place, `count`, under one word.
 
 from collections import deque, namedtuple
 
-from .deadlines import Deadlines
+from .deadlines import Deadlines, earlier
 from .errors import Rejected
 from .lan.hosts import Host, host_mac
 from .lan.lan import KINDS, NOWHERE, PLENTY, SEVERAL, Home, Lan
@@ -575,13 +575,8 @@ class Node:
 
     def poll_timeout(self):
         """When `handle_timeout` has to be called next (ms)."""
-        times = (
-            self._deadlines.poll_timeout(),
-            self._assembler.poll_timeout(),
-            self.lan.poll_timeout(),
-            self._age_at,
-        )
-        return min([when for when in times if when is not None])
+        due = earlier(self._age_at, self._deadlines.poll_timeout())
+        return earlier(due, earlier(self._assembler.poll_timeout(), self.lan.poll_timeout()))
 
     def poll_transmit(self):
         """The next (datagram, address) of the queue, or None."""

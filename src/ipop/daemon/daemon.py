@@ -16,7 +16,7 @@ from ..control.bus import Bus
 from ..control.jobs import Jobs
 from ..control.journal import Journal
 from ..control.server import ControlServer
-from ..deadlines import Deadlines
+from ..deadlines import Deadlines, earlier
 from ..errors import UserError
 from ..openwrt.wishes import Wishes
 from ..ports import Poller, Udp, bridges, clock, files, memory, shared, terminal
@@ -158,11 +158,10 @@ class Daemon:
 
     def _timeout(self):
         machines = (self._deadlines, self.groups, self.uplink, self._bus, self._watchdog, self._wishes)
-        times = [each.poll_timeout() for each in machines]
-        if self.static is not None:
-            times.append(self.static.poll_timeout())
-        times = [when for when in times if when is not None]
-        return max(min(times) - clock.monotonic(), 0) if times else None
+        due = self.static.poll_timeout() if self.static is not None else None
+        for each in machines:
+            due = earlier(due, each.poll_timeout())
+        return max(due - clock.monotonic(), 0) if due is not None else None
 
     def _handle_turn(self, now):
         self._timestamps.set_clock(clock.wall(), now)
@@ -356,6 +355,8 @@ class Daemon:
             return 0, {}
 
     def _save_state(self, now, stopping=False):
+        if not stopping and not self._keeper.is_due(self._timestamps.mark, now):
+            return
         endpoints = {}
         for network in self.networks():
             endpoints.update(network.node.endpoints())

@@ -3,6 +3,7 @@ in group_methods.py."""
 
 from .. import log
 from ..config import config
+from ..deadlines import earlier
 from ..errors import Rejected, UserError
 from ..group import charter, identity
 from ..group.join import REFUSED
@@ -100,9 +101,10 @@ class Groups:
         return failed
 
     def poll_timeout(self):
-        times = [each.poll_timeout() for each in self._all()]
-        times = [when for when in times if when is not None]
-        return min(times) if times else None
+        due = None
+        for each in self._all():
+            due = earlier(due, each.poll_timeout())
+        return due
 
     def handle_turn(self, now):
         for each in self._all():
@@ -110,8 +112,9 @@ class Groups:
                 each.handle_turn(now)
             except Exception as fault:  # one group must not take the others along
                 self._set_problem(each.name, _fault(each.name, fault))
-        for joining in [joining for joining in self.joining.values() if joining.joiner.is_over]:
-            self._end_joining(joining, now)
+        for joining in list(self.joining.values()):
+            if joining.joiner.is_over:
+                self._end_joining(joining, now)
 
     def handle_new_addresses(self, now):
         """The router has other addresses than before."""

@@ -2,6 +2,7 @@
 
 from .. import VERSION, log
 from ..config.config import OPENWRT
+from ..deadlines import earlier
 from ..errors import UserError
 from ..group.group import ADMITTED, ANNOUNCED, BROKERS, REMOVED, WAITING, Group
 from ..node import ANSWERED, NEWS, SEEN, Node, PeerConfig
@@ -212,14 +213,13 @@ class Membership:
         return [{"url": text, "connected": text == self._wire.connected_to} for text in shown]
 
     def poll_timeout(self):
-        times = [self.network.poll_timeout(), self.group.poll_timeout()]
-        due = self._household.poll_timeout(self.node)
-        if due is not None:
-            times.append(due)
+        due = earlier(self.network.poll_timeout(), self.group.poll_timeout())
+        due = earlier(due, self._household.poll_timeout(self.node))
         if self.group.revision != self._saved:
-            times.append(self._save_at)
-        times += [wire.poll_timeout() for wire in self._wires]
-        return min([when for when in times if when is not None])
+            due = earlier(due, self._save_at)
+        for wire in self._wires:
+            due = earlier(due, wire.poll_timeout())
+        return due
 
     def handle_turn(self, now):
         """What is to be done in each turn of the loop."""

@@ -15,6 +15,7 @@ VERSION = 1
 FILE = "state.json"
 SETTLE = 30_000  # ms in which the peers are found after a start
 SAVE_EVERY = 3_600_000  # ms between two writes for the sake of endpoints alone
+LOOK_EVERY = 1_000  # ms between two looks at where all peers are
 
 
 class Keeper:
@@ -25,23 +26,29 @@ class Keeper:
         self._endpoints = endpoints
         self._changed_at = None
         self._saved_at = None
+        self._look_at = 0
+
+    def is_due(self, mark, now):
+        """Whether `poll` may have something to write: at once where the mark has moved, and else now and then."""
+        return mark != self._mark or now >= self._look_at
 
     def poll(self, mark, endpoints, now, stopping=False):
         """The text to write now, or None. Takes the node's mark and endpoints, and `now` in ms."""
+        self._look_at = now + LOOK_EVERY
         known = dict(self._endpoints)
         known.update(endpoints)
         if known == self._endpoints:
             self._changed_at = None
         elif self._changed_at is None:
             self._changed_at = now
-        if mark == self._mark and not (self._changed_at is not None and (stopping or self._is_due(now))):
+        if mark == self._mark and not (self._changed_at is not None and (stopping or self._is_settled(now))):
             return None
         if known != self._endpoints:
             self._saved_at = now
         self._mark, self._endpoints, self._changed_at = mark, known, None
         return dump(mark, known)
 
-    def _is_due(self, now):
+    def _is_settled(self, now):
         is_settled = now - self._changed_at >= SETTLE
         return is_settled and (self._saved_at is None or now - self._saved_at >= SAVE_EVERY)
 

@@ -5,6 +5,7 @@ by TURN (wire/ways.py) leaves from our address at a TURN server, and all else fr
 TurnLine are fed and heard.
 """
 
+from ..deadlines import earlier
 from ..errors import UserError
 from ..overlay.outside import Outside
 from ..overlay.relay import Limit
@@ -182,8 +183,8 @@ class Uplink:
         return self._udp.send(data, addr)
 
     def poll_timeout(self):
-        times = [self._look_at, self._resolve_at, self._outside.poll_timeout(), self._turn.poll_timeout()]
-        return min([when for when in times if when is not None])
+        due = earlier(self._look_at, self._resolve_at)
+        return earlier(due, earlier(self._outside.poll_timeout(), self._turn.poll_timeout()))
 
     def handle_turn(self, now):
         """What is to be done in each turn of the loop."""

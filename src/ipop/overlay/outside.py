@@ -4,6 +4,7 @@ One for a router, whatever groups it is in: it composes the questions to STUN se
 us (portmap.py), all asked on the data socket, whose answers it takes out of what comes there.
 """
 
+from ..deadlines import earlier
 from ..errors import Rejected
 from ..wire import pcp, stun
 from .portmap import PortMapper
@@ -75,8 +76,7 @@ class Outside:
 
     def poll_timeout(self):
         """When `handle_timeout` has to be called next (ms), or None."""
-        times = [when for when in (self._stun.poll_timeout(), self._mapper.poll_timeout()) if when is not None]
-        return min(times) if times else None
+        return earlier(self._stun.poll_timeout(), self._mapper.poll_timeout())
 
     def poll_transmit(self):
         """The next (datagram, address) for the data socket, or None."""

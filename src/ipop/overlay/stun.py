@@ -33,6 +33,7 @@ misleads us about what it says and can do no more; two that say different things
 
 from collections import deque, namedtuple
 
+from ..deadlines import earlier
 from ..wire import address, stun
 from .requests import PATIENT, QUICK, Requests
 
@@ -115,8 +116,10 @@ class StunClient:
             family.handle_timeout(now)
 
     def poll_timeout(self):
-        times = [when for family in self._families for when in family.timeouts() if when is not None]
-        return min(times) if times else None
+        due = None
+        for family in self._families:
+            due = earlier(due, family.poll_timeout())
+        return due
 
     def poll_transmit(self):
         """The next (datagram, address) to send from the data socket, or None."""
@@ -235,8 +238,8 @@ class _Family:
                 self.gather(now)
         self.requests.handle_timeout(now)
 
-    def timeouts(self):
-        return self._step_at, self._ask_at, self.requests.poll_timeout()
+    def poll_timeout(self):
+        return earlier(earlier(self._step_at, self._ask_at), self.requests.poll_timeout())
 
     # --- asking all
 

@@ -13,7 +13,7 @@ import os
 from . import libc, programs
 
 IS_PLENTY = False
-STEP = 65_536  # bytes of garbage after which it is collected
+STEP = 262_144  # bytes taken after which garbage is collected; most of them calls take, and give back at once
 RESERVE = 256_000  # bytes for bursts of packets and what people ask
 MEMBER = 8_000  # bytes that one takes, measured with 64 bits and rounded up
 _KEPT = 400  # bytes of one on flash
