@@ -4,6 +4,7 @@ Where there is no ubusd, as on plain Linux, a look every few seconds is all that
 being asked along; when it is there again, our objects are added again. Nothing here waits.
 """
 
+from ..deadlines import earlier
 from ..errors import Rejected
 from ..ports import clock, unix
 from ..ubus.connection import CONNECTION_FAILED, INVALID_ARGUMENT, OK, Added, Answered, Connection, Greeted, Invoked
@@ -65,9 +66,7 @@ class Bus:
         if self._unheard:
             return 0
         due = self._connection.poll_timeout() if self._connection is not None else None
-        if due is None or self._due is None:
-            return self._due if due is None else due
-        return min(due, self._due)
+        return earlier(due, self._due)
 
     def handle_turn(self, now):
         """What is to be done in each turn of the loop."""

@@ -6,6 +6,7 @@ of this happens.
 """
 
 from ..config.config import OPENWRT
+from ..deadlines import earlier
 from ..errors import UserError
 from ..lan import names
 from ..openwrt.device import bridge_of
@@ -99,11 +100,8 @@ class Household:
         due = self._service.poll_timeout()
         if not self._serves(self._section):
             return due
-        times = [due] if due is not None else []
-        times.append(self._leases.poll_timeout())
-        if self._revision != node.lan.names_revision:
-            times.append(self._names_at)
-        return min(times)
+        due = earlier(due, self._leases.poll_timeout())
+        return earlier(due, self._names_at) if self._revision != node.lan.names_revision else due
 
     def handle_turn(self, node, now):
         if self._service is None:

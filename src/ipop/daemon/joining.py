@@ -1,6 +1,7 @@
 """One group that this router is on the way into: its Joiner, its broker, and keeping what it is welcomed with."""
 
 from .. import VERSION, log
+from ..deadlines import earlier
 from ..errors import Rejected, UserError
 from ..group import identity, invite
 from ..group.join import PENDING, WELCOME, Joiner
@@ -38,9 +39,7 @@ class Joining:
         return self._why_not_kept or self.joiner.text(now)
 
     def poll_timeout(self):
-        times = [self.joiner.poll_timeout(), self._wire.poll_timeout(), self._keep_at]
-        times = [when for when in times if when is not None]
-        return min(times) if times else None
+        return earlier(self._keep_at, earlier(self.joiner.poll_timeout(), self._wire.poll_timeout()))
 
     def handle_turn(self, now):
         self.joiner.handle_timeout(now)

@@ -13,6 +13,7 @@ A server that falls silent while something is sent through it is asked whether i
 """
 
 from .. import log
+from ..deadlines import earlier
 from ..errors import Rejected
 from ..overlay import turn
 from ..overlay.turn import TurnClient
@@ -155,9 +156,7 @@ class TurnLine:
             return self._failover.poll_timeout()
         if self._client is None:
             return self._stream.poll_timeout()
-        times = [self._client.poll_timeout(), self._doubt_at, self._give_up_at]
-        times = [when for when in times if when is not None]
-        return min(times) if times else None
+        return earlier(self._client.poll_timeout(), earlier(self._doubt_at, self._give_up_at))
 
     def close(self):
         if self._client is not None:

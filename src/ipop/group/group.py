@@ -13,6 +13,7 @@ person may want to know.
 
 from collections import deque, namedtuple
 
+from ..deadlines import earlier
 from ..errors import Rejected, UserError
 from ..signal.sealed import ANNOUNCEMENT, MOVED
 from ..signal.signalling import Announced, Arrived, Introduced, Signalling
@@ -309,8 +310,9 @@ class Group:
         """When `handle_timeout` has to be called next (ms)."""
         is_urgent = self._is_admin and self.secret.is_orphaned
         due = self._settled_at + (SETTLE_SOON if is_urgent else SETTLE_EVERY)
-        times = [line.poll_timeout() for line in self.lines]
-        return min([due] + [when for when in times if when is not None])
+        for line in self.lines:
+            due = earlier(due, line.poll_timeout())
+        return due
 
     def poll_subscribe(self):
         return self.signalling.poll_subscribe()

@@ -1,5 +1,6 @@
 """Keeps the dnsmasq of a bridge running."""
 
+from ..deadlines import earlier
 from ..errors import UserError
 from ..ports import clock, files, programs, shared
 from . import dnsmasq
@@ -56,8 +57,7 @@ class DnsmasqKeeper:
         return True
 
     def poll_timeout(self):
-        times = [when for when in (self._due, self._read_again_at) if when is not None]
-        return min(times) if times else None
+        return earlier(self._due, self._read_again_at)
 
     def handle_turn(self, plan, link, now):
         """Let it be as the Plan says (None: not at all), on the bridge with the index `link`."""

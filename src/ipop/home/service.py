@@ -15,6 +15,7 @@ user: below /var/run. What others know of names is put into it with `set_names`.
 """
 
 from .. import log
+from ..deadlines import earlier
 from ..errors import UserError
 from ..ports import interfaces, links, shared
 from ..wire import address
@@ -69,8 +70,7 @@ class Service:
 
     def poll_timeout(self):
         """When `handle_turn` has to be called (ms)."""
-        times = [self._look_at, self._dnsmasq.poll_timeout(), self._firewall.poll_timeout()]
-        return min([when for when in times if when is not None])
+        return earlier(self._look_at, earlier(self._dnsmasq.poll_timeout(), self._firewall.poll_timeout()))
 
     def handle_turn(self, now):
         if now >= self._look_at:

@@ -15,6 +15,7 @@ A member may be hostile. It names only addresses of its own slice, and IPv6 addr
 else had named before; they stand below its own name only, which the roster gave it; and of our memory it has a share.
 """
 
+from ..deadlines import earlier
 from ..errors import Rejected
 from ..ordering import ordered
 from ..wire import ip
@@ -192,8 +193,7 @@ class Devices:
 
     def poll_timeout(self):
         """When `handle_timeout` has to be called (ms), or None."""
-        times = [when for when in (self._own.poll_timeout(), self._publish_at, self._wake_at) if when is not None]
-        return min(times) if times else None
+        return earlier(self._own.poll_timeout(), earlier(self._publish_at, self._wake_at))
 
     # --- what people and programs see
 

@@ -18,6 +18,7 @@ an address is; and nobody is told of devices or listeners. Loops are watched for
 
 from collections import deque, namedtuple
 
+from ..deadlines import earlier
 from ..errors import Rejected
 from ..wire import ethernet, ip, payload
 from ..wire.dissect import ICMPV6, UDP, Packet, dissect
@@ -289,9 +290,9 @@ class Lan:
             while frame is not None:
                 self._emit(frame)
                 frame = part.poll_frame()
-        times = [part.poll_timeout() for part in self._parts.values()]
-        times = [when for when in times if when is not None]
-        self._wake_at = min(times) if times else None
+        self._wake_at = None
+        for part in self._parts.values():
+            self._wake_at = earlier(self._wake_at, part.poll_timeout())
 
     def poll_event(self):
         """The next LanEvent, or None."""

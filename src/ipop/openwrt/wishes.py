@@ -5,6 +5,7 @@ ubus. What is not done then is asked for again by who waits for it. Several chan
 none is lost by a daemon that dies, for its successor writes down all groups that it finds.
 """
 
+from ..deadlines import earlier
 from ..words import why
 
 LAN, NAMES = "lan", "names"  # what root is to look at: actions of the init script
@@ -91,8 +92,7 @@ class Wishes:
         """When `handle_turn` has to be called (ms), or None."""
         look_at = self._look_at if self._is_served else None
         names_at = self._names_at if self._has_names else None
-        times = [when for when in (self._write_at, self._again_at, look_at, names_at) if when is not None]
-        return min(times) if times else None
+        return earlier(earlier(self._write_at, self._again_at), earlier(look_at, names_at))
 
     def handle_turn(self, now):
         if self._is_served and now >= self._look_at:

@@ -25,6 +25,7 @@ whoever pretends to be one, can lose it and do no more; answers that matter have
 from binascii import a2b_base64
 from collections import deque, namedtuple
 
+from ..deadlines import earlier
 from ..errors import Rejected
 from ..wire import address, stun
 from .requests import ONCE, PATIENT, QUICK, Requests
@@ -231,8 +232,10 @@ class TurnClient:
             self._keepalive_at(),
             self._requests.poll_timeout(),
         )
-        times = [when for when in times if when is not None]
-        return min(times) if times else None
+        due = None
+        for when in times:
+            due = earlier(due, when)
+        return due
 
     def poll_transmit(self):
         """The next (bytes, server), or None."""

@@ -21,6 +21,7 @@ other, for DEAD_FOR.
 
 from collections import namedtuple
 
+from ..deadlines import earlier
 from ..errors import Rejected
 from ..wire import address, payload
 from ..wire.ways import beyond_turn, is_by_turn, is_detour
@@ -126,10 +127,9 @@ class Search:
             self._finder.take_spare(self._link, addr, since, now)
         if self._next_at is not None and now >= self._next_at:
             self._ask(now)
-        times = [self._next_at, self._spare and self._spare[2]]
-        times = [when for when in times if when is not None]
-        if times:
-            self._finder.deadlines.wake(self, min(times))
+        due = earlier(self._next_at, self._spare and self._spare[2])
+        if due is not None:
+            self._finder.deadlines.wake(self, due)
 
     def _ask(self, now):
         peer = self._link.peer

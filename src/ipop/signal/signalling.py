@@ -26,6 +26,7 @@ one of those where the group is now.
 
 from collections import deque, namedtuple
 
+from ..deadlines import earlier
 from ..errors import Rejected
 from . import sealed
 from .holdings import Holdings, Publish
@@ -299,11 +300,10 @@ class Signalling:
 
     def poll_timeout(self):
         """When `handle_timeout` has to be called next (ms), or None."""
-        times = [self._holdings.poll_timeout()]
+        due = self._holdings.poll_timeout()
         if self._content is not None and self._sealer is not None and self.is_connected:
-            times.append(self._announce_at)
-        times = [when for when in times if when is not None]
-        return min(times) if times else None
+            due = earlier(due, self._announce_at)
+        return due
 
     def poll_subscribe(self):
         """The next (topic, whether it is wanted) for the broker, or None. To be asked before `poll_publish`."""
